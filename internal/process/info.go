@@ -1,0 +1,25 @@
+package process
+
+import "time"
+
+// Info is what is known of one process for the rows it causes. Fields that could not be read are zero. Cmdline fields are
+// redacted and length-capped before they are stored.
+type Info struct {
+	ID                 ID
+	Program            Program
+	Name               string
+	Cmdline            string
+	Username           string
+	Parent             ID
+	ParentPath         string
+	ParentCmdline      string
+	GrandparentPath    string
+	GrandparentCmdline string
+	CgroupPath         string
+	SystemdUnit        string
+	ContainerID        string
+	ContainerRuntime   string
+	NetNS              uint64
+	StartTime          time.Time
+	Exited             bool
+}
