@@ -1,0 +1,78 @@
+// Package source turns kernel readers into sources of sends, one file each: what was sent, on which socket, when and how
+// surely. It does not know who sent it (attribution), keeps no history, and never guesses bytes a kernel does not count.
+//
+// A source is made by its New function, which fails with ErrRefused when the kernel will not serve it, and is run once by
+// Run, which blocks until its context ends. Exactly one source should own a protocol at a time.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// Emit receives the sends of a source. It is called on the source's own goroutine, one call at a time; time spent in it
+// delays the next sample, which is counted. Sends of one source arrive in the order they were learnt, which is nearly but
+// not exactly the order of At.
+type Emit = func(send.Send)
+
+// ErrRefused marks errors of a kernel that does not serve a source: no such interface, no privilege, a security policy.
+// Trying the same again soon is pointless; the next source should take the protocol over.
+var ErrRefused = errors.New("refused by the kernel")
+
+// RefusedError is an ErrRefused with the kernel's reason.
+type RefusedError struct {
+	Source string
+	Errno  syscall.Errno
+}
+
+// Error names the source and the reason.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s: %v: %v", e.Source, ErrRefused, e.Errno)
+}
+
+// Unwrap makes errors.Is match both ErrRefused and the errno.
+func (e *RefusedError) Unwrap() []error { return []error{ErrRefused, e.Errno} }
+
+// refused wraps err as a RefusedError if the kernel gave an errno, else returns it prefixed by the source's name.
+func refused(source string, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return &RefusedError{Source: source, Errno: errno}
+	}
+	return fmt.Errorf("%s: %w", source, err)
+}
+
+// Stats is what a source knows about itself; counters only grow. It is a copy, safe to keep.
+type Stats struct {
+	// Name is the source ("sock_diag", "proc"), Protocol what it watches ("tcp", "udp", "raw,udplite"), NetNS the inode of
+	// its network namespace (0 = the sensor's own).
+	Name     string
+	Protocol string
+	NetNS    uint64
+	// Active is true while Run samples. RefusedErrno is why it ended, 0 if it did not or ended on request.
+	Active       bool
+	RefusedErrno syscall.Errno
+	// Events counts emitted sends, Bytes their payload. Lost counts events known to be lost (at least one for each
+	// Gap), Gaps the moments at which an unknown number may have been (a full receive buffer, a broken dump).
+	Events, Bytes, Lost, Gaps uint64
+	// Samples counts complete passes over all sockets, LateSamples those which began more than a period too late,
+	// HotSamples the additional readings of recently active sockets only.
+	Samples, LateSamples, HotSamples uint64
+	// SamplePeriod is the present distance of complete passes, MaxGap the longest so far.
+	SamplePeriod, MaxGap time.Duration
+	// Resolution is the best timing this source can give: one jiffy for tcp_info.
+	Resolution time.Duration
+	// Quality is the best this source can give; each send states its own.
+	Quality send.Quality
+	// Sockets are those tracked now; Untracked counts sockets refused or forgotten because MaxSockets were tracked;
+	// TakenOver those that were there before the source started.
+	Sockets, Untracked, TakenOver uint64
+	// Passive counts sockets opened from elsewhere, which yield no sends; Unconnected those without a remote address,
+	// about which nothing can be said; NoDestination connections that ended with their destination already erased
+	// (SO_LINGER 0, a blocking connect that failed) before any sample saw it; Malformed undecodable kernel messages.
+	Passive, Unconnected, NoDestination, Malformed uint64
+}
