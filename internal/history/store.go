@@ -1,0 +1,221 @@
+// Package history is the bounded memory of the sensor: for each program and destination the newest micro-bursts and the
+// totals, for each process and destination the counters. It knows no sources and no scores; what to forget first it
+// decides by the evidence a pair holds, so that a flood of one-off connections cannot flush a beacon.
+package history
+
+import (
+	"container/list"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// Config bounds a Store. Zero fields take the defaults.
+type Config struct {
+	MaxPairs  int           // programs × destinations; default 10 000
+	MaxFlows  int           // processes × destinations; default 16 384
+	MaxBursts int           // per series; default 512
+	MaxBytes  int           // of all rings together; default 48 MiB
+	Retention time.Duration // a pair silent for longer is forgotten by Sweep; default 7 days
+}
+
+func (c Config) withDefaults() (Config, error) {
+	defaults := Config{MaxPairs: 10_000, MaxFlows: 16_384, MaxBursts: 512, MaxBytes: 48 << 20, Retention: 7 * 24 * time.Hour}
+	for _, f := range []struct {
+		name     string
+		v        *int
+		fallback int
+	}{{"MaxPairs", &c.MaxPairs, defaults.MaxPairs}, {"MaxFlows", &c.MaxFlows, defaults.MaxFlows},
+		{"MaxBursts", &c.MaxBursts, defaults.MaxBursts}, {"MaxBytes", &c.MaxBytes, defaults.MaxBytes}} {
+		if *f.v < 0 {
+			return c, fmt.Errorf("history: %s is %d, it must not be negative", f.name, *f.v)
+		}
+		if *f.v == 0 {
+			*f.v = f.fallback
+		}
+	}
+	if c.MaxBursts < firstRing {
+		return c, fmt.Errorf("history: MaxBursts is %d, it must be at least %d", c.MaxBursts, firstRing)
+	}
+	if c.Retention == 0 {
+		c.Retention = defaults.Retention
+	}
+	return c, nil
+}
+
+// Store records sends. All methods may be called concurrently.
+type Store struct {
+	config Config
+
+	mu       sync.Mutex // guards everything below
+	programs map[Key]*program
+	pairs    map[pairKey]*pair
+	byID     map[uint64]*pair
+	allByID  map[uint64]*program
+	flows    map[flowKey]*flow
+	byPID    map[int32][]*flow
+	buckets  [buckets]list.List // of *pair, in the order of use
+	flowUse  list.List          // of *flow, in the order of use
+	dirty    []*pair
+	spare    []*pair // the list Drain gave back
+	dirtyAll []*program
+	lastID   uint64
+	bytes    int
+	stats    Stats
+}
+
+// Stats are the store's bounds at work.
+type Stats struct {
+	Pairs, Flows, Programs int
+	MaxPairs               int
+	RingBytes              int
+	Evictions              uint64 // pairs forgotten to stay within bounds
+	FlowEvictions          uint64
+	Dropped                uint64 // bursts of pairs evicted
+}
+
+// New returns an empty store.
+func New(c Config) (*Store, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Store{config: c, programs: map[Key]*program{}, pairs: map[pairKey]*pair{}, byID: map[uint64]*pair{}, allByID: map[uint64]*program{},
+		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}}, nil
+}
+
+// Record files one send of process id, which is an instance of key. It allocates only when a pair, a process or a ring is
+// new or grows.
+func (s *Store) Record(key *Key, id process.ID, sd *send.Send) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flow(key, id, sd.Socket.Destination())
+	p := f.pair
+	f.add(sd)
+	p.totals.add(sd)
+	p.program.totals.add(sd)
+	p.latest, p.program.latest, p.socket = id, id, sd.Socket
+	if sd.Kind == send.Close && sd.Bytes == 0 {
+		return // an end without payload is no beat
+	}
+	b := burstOf(sd)
+	grown, began := p.series.add(b, s.config.MaxBursts)
+	if p.program.hasAll {
+		g, _ := p.program.all.add(b, s.config.MaxBursts)
+		grown += g
+		s.markAll(p.program)
+	}
+	s.mark(p)
+	if began {
+		s.use(p)
+	}
+	if grown > 0 {
+		s.bytes += grown
+		s.shrink(p)
+	}
+}
+
+func (s *Store) pair(key *Key, d send.Destination) *pair {
+	prog := s.programs[*key]
+	if prog == nil {
+		s.lastID++
+		prog = &program{key: *key, id: s.lastID}
+		s.programs[*key], s.allByID[prog.id] = prog, prog
+	}
+	pk := pairKey{program: prog, destination: d}
+	if p := s.pairs[pk]; p != nil {
+		return p
+	}
+	for len(s.pairs) >= s.config.MaxPairs && s.evict(nil) {
+	}
+	s.programs[*key], s.allByID[prog.id] = prog, prog // eviction may have dropped its last pair
+	s.lastID++
+	p := &pair{key: pk, id: s.lastID, program: prog}
+	s.pairs[pk], s.byID[p.id] = p, p
+	p.place = s.buckets[0].PushBack(p)
+	prog.pairs++
+	prog.ever++
+	switch {
+	case prog.ever == 1:
+		prog.only = p
+	case !prog.hasAll && prog.only != nil:
+		prog.hasAll = true
+		s.bytes += prog.all.copyFrom(&prog.only.series)
+		prog.only = nil
+	case !prog.hasAll:
+		prog.hasAll = true
+	}
+	return p
+}
+
+// flow finds the flow, and with it pair and program, by one look-up where all exist.
+func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
+	k := flowKey{id: id, destination: d}
+	if f := s.flows[k]; f != nil && f.pair.program.key == *key {
+		s.flowUse.MoveToBack(f.place)
+		return f
+	} else if f != nil { // the process has become another program (execve)
+		s.dropFlow(f)
+	}
+	p := s.pair(key, d)
+	if len(s.flows) >= s.config.MaxFlows {
+		s.dropFlow(s.flowUse.Front().Value.(*flow))
+		s.stats.FlowEvictions++
+	}
+	f := &flow{key: k, pair: p}
+	f.place = s.flowUse.PushBack(f)
+	s.flows[k] = f
+	s.byPID[id.PID] = append(s.byPID[id.PID], f)
+	p.processes++
+	if p.program.latest != id {
+		p.program.processes++ // a process that alternates with another counts again: an upper bound
+	}
+	p.flows = append(p.flows, f)
+	return f
+}
+
+// mark notes that p changed since the last Drain.
+func (s *Store) mark(p *pair) {
+	if p.dirtyAt == 0 {
+		s.dirty = append(s.dirty, p)
+		p.dirtyAt = len(s.dirty)
+	}
+}
+
+func (s *Store) markAll(p *program) {
+	if p.dirtyAt == 0 {
+		s.dirtyAll = append(s.dirtyAll, p)
+		p.dirtyAt = len(s.dirtyAll)
+	}
+}
+
+// unmark takes p out of the changed ones, so that what is dropped is not kept alive by the list.
+func (s *Store) unmark(p *pair) {
+	if p.dirtyAt > 0 {
+		last := s.dirty[len(s.dirty)-1]
+		s.dirty[p.dirtyAt-1], last.dirtyAt = last, p.dirtyAt
+		s.dirty = s.dirty[:len(s.dirty)-1]
+		p.dirtyAt = 0
+	}
+}
+
+func (s *Store) unmarkAll(p *program) {
+	if p.dirtyAt > 0 {
+		last := s.dirtyAll[len(s.dirtyAll)-1]
+		s.dirtyAll[p.dirtyAt-1], last.dirtyAt = last, p.dirtyAt
+		s.dirtyAll = s.dirtyAll[:len(s.dirtyAll)-1]
+		p.dirtyAt = 0
+	}
+}
+
+// Stats returns the present counters.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Pairs, st.Flows, st.Programs, st.RingBytes, st.MaxPairs = len(s.pairs), len(s.flows), len(s.programs), s.bytes, s.config.MaxPairs
+	return st
+}
