@@ -1,0 +1,202 @@
+package sensor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// Source is one way to learn of sends. Run blocks until ctx ends (nil) or the source is lost (an error), calling emit
+// from one goroutine at a time; Stats may be called at any time.
+type Source interface {
+	Run(ctx context.Context, emit func(send.Send)) error
+	Stats() SourceStats
+}
+
+// SourceStats is what a source tells of itself for the status tables. Counters only grow while the source lives.
+type SourceStats struct {
+	NetNS                     uint64
+	Events, Bytes, Lost, Gaps uint64
+	Samples, LateSamples      uint64
+	SamplePeriod, MaxGap      time.Duration
+	Resolution                time.Duration
+	Passive, NoDestination    uint64
+	Untracked                 uint64
+}
+
+// Rung is one step of a Ladder.
+type Rung struct {
+	Name  string // "sock_diag", "proc"
+	Level string // "L0", "proc": what the sensor's level is while this rung carries TCP
+	// Open asks the kernel for the source. An error that carries a syscall.Errno is a refusal.
+	Open func() (Source, error)
+}
+
+// Ladder is how one protocol is watched, best rung first. Exactly one rung runs at a time, so nothing is counted twice.
+type Ladder struct {
+	Protocol string // "tcp", "udp", "raw"
+	Rungs    []Rung
+}
+
+// climber runs one ladder.
+type climber struct {
+	ladder Ladder
+	retry  time.Duration // how long to stand on a lower rung before trying the better ones again
+	log    *slog.Logger
+	emit   func(send.Send)
+
+	mu      sync.Mutex // guards everything below
+	on      int        // the rung in use, −1 for none
+	source  Source
+	reasons []refusal // by rung: why it is not in use
+	past    []SourceStats
+}
+
+type refusal struct {
+	errno syscall.Errno
+	text  string
+}
+
+func newClimber(l Ladder, retry time.Duration, log *slog.Logger, emit func(send.Send)) *climber {
+	return &climber{ladder: l, retry: retry, log: log, emit: emit, on: -1,
+		reasons: make([]refusal, len(l.Rungs)), past: make([]SourceStats, len(l.Rungs))}
+}
+
+// run keeps the best rung that the kernel grants running until ctx ends.
+func (c *climber) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if i, src := c.open(len(c.ladder.Rungs)); src != nil {
+			c.stand(ctx, i, src)
+		}
+		wait(ctx, c.retry)
+	}
+}
+
+// stand runs the source of rung i, and moves to a better rung when one opens, until the source is lost or ctx ends.
+func (c *climber) stand(ctx context.Context, i int, src Source) {
+	for src != nil {
+		better := make(chan step, 1)
+		run, stop := context.WithCancel(ctx)
+		var waiting sync.WaitGroup
+		if i > 0 {
+			waiting.Go(func() { c.lookUp(run, i, better, stop) })
+		}
+		c.set(i, src)
+		err := src.Run(run, c.emit)
+		stop()
+		waiting.Wait()
+		c.unset(i, src)
+		select {
+		case s := <-better:
+			c.log.Info("a better source is back", "protocol", c.ladder.Protocol, "source", c.ladder.Rungs[s.rung].Name)
+			i, src = s.rung, s.source
+			continue
+		default:
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			c.refuse(i, err)
+		}
+		i, src = c.openBelow(i)
+	}
+}
+
+type step struct {
+	rung   int
+	source Source
+}
+
+// lookUp tries the rungs above i every retry; when one opens it hands it over and ends the present source.
+func (c *climber) lookUp(ctx context.Context, i int, better chan<- step, stop context.CancelFunc) {
+	for wait(ctx, c.retry) {
+		if j, src := c.open(i); src != nil {
+			better <- step{j, src}
+			stop()
+			return
+		}
+	}
+}
+
+// open returns the best of the first n rungs that opens, or nil.
+func (c *climber) open(n int) (int, Source) {
+	for i := range n {
+		src, err := c.ladder.Rungs[i].Open()
+		if err == nil {
+			return i, src
+		}
+		c.refuse(i, err)
+	}
+	return 0, nil
+}
+
+func (c *climber) openBelow(i int) (int, Source) {
+	for i++; i < len(c.ladder.Rungs); i++ {
+		src, err := c.ladder.Rungs[i].Open()
+		if err == nil {
+			return i, src
+		}
+		c.refuse(i, err)
+	}
+	return 0, nil
+}
+
+func (c *climber) refuse(i int, err error) {
+	r := refusal{text: err.Error()}
+	errors.As(err, &r.errno)
+	c.mu.Lock()
+	known := c.reasons[i] == r
+	c.reasons[i] = r
+	c.mu.Unlock()
+	if !known { // said once, not at every retry
+		c.log.Warn("source not in use", "protocol", c.ladder.Protocol, "source", c.ladder.Rungs[i].Name, "reason", r.text)
+	}
+}
+
+func (c *climber) set(i int, src Source) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.on, c.source, c.reasons[i] = i, src, refusal{}
+}
+
+// unset folds the counters of an ended source into those of its rung.
+func (c *climber) unset(i int, src Source) {
+	st := src.Stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.on, c.source = -1, nil
+	c.past[i] = c.past[i].plus(st)
+}
+
+// plus adds the counters of b to a; what is not a counter is b's, except the gap, of which the longest stays.
+func (a SourceStats) plus(b SourceStats) SourceStats {
+	b.Events += a.Events
+	b.Bytes += a.Bytes
+	b.Lost += a.Lost
+	b.Gaps += a.Gaps
+	b.Samples += a.Samples
+	b.LateSamples += a.LateSamples
+	b.Passive += a.Passive
+	b.NoDestination += a.NoDestination
+	b.Untracked += a.Untracked
+	b.MaxGap = max(b.MaxGap, a.MaxGap)
+	return b
+}
+
+// wait returns true after d, or false as soon as ctx ends.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
