@@ -1,5 +1,7 @@
-// Package beacon scores one flow for beaconing: a series of sends in, evidence and reasons out. It knows no sockets and
-// no processes, keeps no state between flows, and everything it returns is finite.
+// Package beacon scores one flow for beaconing (MITRE ATT&CK AN0597): a series of sends in, evidence and reasons out. It
+// answers two of the analytic's three questions, whether the timing is uniform and whether the sizes are similar. It knows
+// no sockets and no processes, so it cannot answer the third, whether this process should be talking at all; it keeps no
+// state between flows, and everything it returns is finite.
 package beacon
 
 import "time"
@@ -7,14 +9,19 @@ import "time"
 // Series is one flow, oldest first: starts of micro-bursts, the bytes of each and how uncertain each start is. Times are
 // relative to any origin. Last, if not nil, is the instant of the last send of each micro-burst (nil = its start).
 // Within, if not nil, is the timing uncertainty: burst i started in (At[i]−Within[i], At[i]]. Failed, if not nil, marks
-// connection attempts that never succeeded. All slices that are not nil have the length of At. The series belongs to the
-// caller and is not modified.
+// connection attempts that never succeeded. Slices beside At that are shorter than At are taken as absent. The series
+// belongs to the caller and is not modified.
 type Series struct {
 	At     []time.Duration
 	Bytes  []uint64
 	Last   []time.Duration
 	Within []time.Duration
 	Failed []bool
+
+	// Resolution is the grid of the clock that stamped At; 0 if none is known. A grid of whole seconds is noticed unsaid.
+	Resolution time.Duration
+	// Window is how long the flow was watched; 0 if unknown.
+	Window time.Duration
 }
 
 // Len returns the number of micro-bursts.

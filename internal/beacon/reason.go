@@ -1,0 +1,65 @@
+package beacon
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Reason says in one sentence why the flow scored as it did, for people: "94 % of 212 gaps within ±20 % of 60 s, 31 % by
+// chance; 97 % of payloads 151 ± 3 bytes".
+func (r Result) Reason() string {
+	var parts []string
+	switch {
+	case r.TimingEvidence > 0:
+		parts = append(parts, fmt.Sprintf("%s of %d gaps within ±%s of %s, %s by chance", percent(r.TimingShare), r.Gaps,
+			percent(r.Jitter), pretty(r.Interval), percent(r.TimingChance)))
+	case r.Beats < 3:
+		parts = append(parts, fmt.Sprintf("too few beats to judge (%d)", r.Beats))
+	default:
+		parts = append(parts, fmt.Sprintf("no rhythm in %d gaps", r.Gaps))
+	}
+	if r.SizeEvidence > 0 {
+		parts = append(parts, fmt.Sprintf("%s of payloads %.0f ± %.0f bytes", percent(r.SizeShare), r.Size,
+			math.Ceil(r.Size*r.SizeSpread-1e-6)))
+	}
+	if r.Missed > 0 {
+		parts = append(parts, fmt.Sprintf("%d beats missed", r.Missed))
+	}
+	if r.FailedShare > 0 {
+		parts = append(parts, percent(r.FailedShare)+" of attempts failed")
+	}
+	if r.Codes.Has(CoarseClock) {
+		parts = append(parts, "clock too coarse for more")
+	}
+	if r.Insufficient && r.Beats >= 3 {
+		parts = append(parts, fmt.Sprintf("%d beats are too few", r.Beats))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// percent renders a share with as many digits as it needs: 0.5 %, 94 %.
+func percent(share float64) string {
+	p := 100 * share
+	if p > 0 && p < 1 {
+		return fmt.Sprintf("%.1f %%", p)
+	}
+	return fmt.Sprintf("%.0f %%", p)
+}
+
+// pretty renders an interval in the unit people say it in.
+func pretty(d time.Duration) string {
+	seconds := d.Seconds()
+	switch {
+	case seconds < 1:
+		return fmt.Sprintf("%.3g ms", seconds*1e3)
+	case seconds < 600:
+		return fmt.Sprintf("%.3g s", seconds)
+	case seconds < 2*3600:
+		return fmt.Sprintf("%.3g min", seconds/60)
+	case seconds < 48*3600:
+		return fmt.Sprintf("%.3g h", seconds/3600)
+	}
+	return fmt.Sprintf("%.3g days", seconds/86400)
+}

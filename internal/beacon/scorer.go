@@ -1,0 +1,116 @@
+package beacon
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Scorer scores flows one after the other. It owns scratch memory that it reuses, so it allocates nothing once warm and is
+// not safe for concurrent use; scorers are cheap, take one per goroutine.
+type Scorer struct {
+	config   Config
+	widths   *widths
+	normal   *normalTable
+	order    []int
+	readings [3]reading
+	sizes    []float64
+}
+
+// NewScorer returns a scorer, or one sentence on what is wrong with the configuration.
+func NewScorer(c Config) (*Scorer, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Scorer{config: c, widths: newWidths(), normal: newNormalTable()}, nil
+}
+
+// Result is the verdict on one flow. All fields are finite.
+type Result struct {
+	// Beats is how many beats the chosen reading has, Interval and Jitter their band: Interval·(1 ± Jitter). Gaps is how
+	// many gaps were judged, Missed how many beats the longer gaps say were lost.
+	Beats, Gaps, Missed int
+	Interval            time.Duration
+	Jitter              float64
+	// TimingShare of the gaps lie in the band, TimingChance would by chance; TimingEvidence is the log-likelihood of the
+	// one against the other in nats, search paid.
+	TimingShare, TimingChance, TimingEvidence float64
+	// SizeShare of the beats with bytes carry Size·(1 ± SizeSpread) bytes; SizeEvidence as for timing.
+	Size, SizeSpread, SizeShare, SizeEvidence float64
+	// Evidence is timing and size together, unsaturated: rank by it. Score is its calibrated probability at even odds, in
+	// [0, 1]. Confidence, in [0, 1], says how much data and how good a clock stand behind them.
+	Evidence, Score, Confidence float64
+	// FailedShare of the sends were connection attempts that never succeeded.
+	FailedShare float64
+	// Insufficient: too few beats for this much jitter.
+	Insufficient bool
+	Codes        Codes
+}
+
+// Score judges f. Times may be unsorted and repeated: they are put in order, sends at one instant are one send, and only
+// the newest 513 are read. f is not modified.
+func (s *Scorer) Score(f Series) Result {
+	raw, uncertainty, failed := s.load(f)
+	res := Result{FailedShare: failed, Beats: len(raw.start)}
+	if failed > 0 {
+		res.Codes |= FailedConnections
+	}
+	if len(raw.start) < 3 {
+		res.Insufficient = true
+		res.Codes |= InsufficientBeats
+		return res
+	}
+	raw.measure()
+	if u := grid(raw.gaps); u > uncertainty {
+		uncertainty = u
+		res.Codes |= CoarseClock
+	}
+	best, chosen := s.densestBand(raw, uncertainty), raw
+	tau := longHalf(raw.gaps, raw.sorted)
+	previous := raw
+	for i, limit := range [...]float64{min(mergeMost, mergeNear*tau), mergeFar * tau} {
+		r := &s.readings[i+1]
+		r.merge(raw, limit)
+		if len(r.start) == len(previous.start) || len(r.start) < 3 {
+			continue
+		}
+		previous = r
+		r.measure()
+		if b := s.densestBand(r, uncertainty); b.evidence > best.evidence {
+			best, chosen = b, r
+		}
+	}
+	size := s.densestSize(chosen.bytes, s.config.PayloadLengthVariance)
+	s.fill(&res, chosen, best, size)
+	return res
+}
+
+// Readings: sends within a tenth of the typical gap, but never over 5 s, are one check-in of several sends; within a
+// quarter of it, one beat with its tasking. A check-in does not last longer than that and still have a rhythm.
+const (
+	mergeMost = 5.0
+	mergeNear = 0.1
+	mergeFar  = 0.25
+)
+
+// longHalf returns the gap length such that gaps at least as long cover half of the time.
+func longHalf(gaps, sorted []float64) float64 {
+	total := 0.0
+	for _, g := range gaps {
+		total += g
+	}
+	half := 0.0
+	for i := len(sorted) - 1; i >= 0; i-- {
+		g := math.Exp(sorted[i])
+		if half += g; half >= total/2 {
+			return g
+		}
+	}
+	return 0
+}
+
+// logOf is the natural logarithm with a floor at a nanosecond, so that no gap or size makes it infinite.
+func logOf(x float64) float64 { return math.Log(max(x, 1e-9)) }
+
+func sortFloats(x []float64) { slices.Sort(x) }
