@@ -51,8 +51,8 @@ func TestRecordDoesNotAllocate(t *testing.T) {
 	s, record := busyStore(t, 100, 64)
 	var v View
 	n := 100 * 65
-	s.Drain(&v, func(*View) {})
-	s.Drain(&v, func(*View) {})
+	s.Drain(&v, func(*View) bool { return true })
+	s.Drain(&v, func(*View) bool { return true })
 	for range 100 {
 		record(n)
 		n++

@@ -35,7 +35,7 @@ func TestEvidenceOutlivesActivity(t *testing.T) {
 	s := newStore(t, Config{MaxPairs: 2})
 	s.Record(keyOf("/beacon"), process.ID{PID: 1}, data("192.0.2.1:443", 0, 1))
 	var v View
-	s.Drain(&v, func(v *View) { s.SetEvidence(v.ID, 40) })
+	s.Drain(&v, func(v *View) bool { s.SetEvidence(v.ID, 40); return true })
 	for i := range 20 {
 		s.Record(keyOf("/busy"), process.ID{PID: 2}, data("192.0.2.2:443", time.Duration(i)*time.Second, 1))
 	}
@@ -105,7 +105,7 @@ func TestAliveNamesTheGone(t *testing.T) {
 	var v View
 	var ids []uint64
 	s.Record(keyOf("/a"), process.ID{PID: 1}, data("192.0.2.1:443", 0, 1))
-	s.Drain(&v, func(v *View) { ids = append(ids, v.ID) })
+	s.Drain(&v, func(v *View) bool { ids = append(ids, v.ID); return true })
 	s.Record(keyOf("/b"), process.ID{PID: 2}, data("192.0.2.2:443", 0, 1))
 	var gone []uint64
 	s.Alive(ids, func(id uint64) { gone = append(gone, id) })

@@ -150,12 +150,13 @@ func TestProgramSeriesJoinsDestinations(t *testing.T) {
 	s.Record(keyOf("/y"), process.ID{PID: 8}, data("192.0.2.9:443", 0, 1))
 	var v View
 	var all []View
-	s.Drain(&v, func(v *View) {
+	s.Drain(&v, func(v *View) bool {
 		if v.All {
 			c := *v
 			c.Bursts = append([]Burst(nil), v.Bursts...)
 			all = append(all, c)
 		}
+		return true
 	})
 	require.Len(t, all, 1, "one destination needs no second series")
 	require.Len(t, all[0].Bursts, 40)
@@ -167,7 +168,7 @@ func TestDrainGivesEachChangeOnce(t *testing.T) {
 	s := newStore(t, Config{})
 	count := func() (n int) {
 		var v View
-		s.Drain(&v, func(*View) { n++ })
+		s.Drain(&v, func(*View) bool { n++; return true })
 		return n
 	}
 	s.Record(keyOf("/x"), process.ID{PID: 7}, data("192.0.2.1:443", 0, 1))
@@ -176,6 +177,25 @@ func TestDrainGivesEachChangeOnce(t *testing.T) {
 	require.Zero(t, count())
 	s.Record(keyOf("/x"), process.ID{PID: 7}, data("192.0.2.1:443", 2*time.Second, 1))
 	require.Equal(t, 1, count())
+	s.Record(keyOf("/x"), process.ID{PID: 7}, data("192.0.2.1:443", 3*time.Second, 1))
+	var v View
+	s.Drain(&v, func(*View) bool { return false })
+	require.Equal(t, 1, count(), "a reader that is not done sees it again")
+}
+
+func TestOnlyJoiningDestinationsMakeAProgramsSeries(t *testing.T) {
+	s := newStore(t, Config{Joins: func(d send.Destination) bool { return !d.Remote.Addr().IsLoopback() }})
+	for i, addr := range []string{"127.0.0.1:80", "192.0.2.1:443", "192.0.2.2:443", "127.0.0.2:80", "192.0.2.1:443"} {
+		s.Record(keyOf("/x"), process.ID{PID: 7}, data(addr, time.Duration(i)*time.Second, 1))
+	}
+	var v View
+	s.Drain(&v, func(v *View) bool {
+		if v.All {
+			require.Len(t, v.Bursts, 3)
+			require.Equal(t, 2, v.Destinations)
+		}
+		return true
+	})
 }
 
 func TestHostsAreKeptApart(t *testing.T) {

@@ -31,7 +31,7 @@ type program struct {
 	hasAll    bool
 	dirtyAt   int // 1 + place in Store.dirtyAll, 0 if clean
 	latest    process.ID
-	ever      int // destinations ever
+	ever      int // destinations ever that join
 	processes int
 }
 
@@ -45,6 +45,7 @@ type pair struct {
 	latest    process.ID
 	socket    send.Socket // the latest
 	processes int         // ever seen
+	joins     bool        // part of its program's series
 	dirtyAt   int         // 1 + place in Store.dirty, 0 if clean
 	evidence  float32     // as ranking last judged it
 	bucket    int8

@@ -36,9 +36,9 @@ func (p *program) view(v *View) {
 }
 
 // Drain hands a copy of each pair that changed since the last Drain to visit, then each program with more than one
-// destination. The lock is held only while one is copied. v is scratch; only
-// one Drain may run at a time.
-func (s *Store) Drain(v *View, visit func(*View)) {
+// destination; where visit returns false it is asked again at the next Drain. The lock is held only while one is copied.
+// v is scratch; only one Drain may run at a time.
+func (s *Store) Drain(v *View, visit func(*View) bool) {
 	s.mu.Lock()
 	pairs, programs := s.dirty, s.dirtyAll
 	s.dirty, s.dirtyAll = s.spare[:0], nil
@@ -50,19 +50,25 @@ func (s *Store) Drain(v *View, visit func(*View)) {
 	}
 	s.mu.Unlock()
 	for _, p := range pairs {
-		if s.copyPair(p, v) {
-			visit(v)
+		if s.copyPair(p, v) && !visit(v) {
+			s.again(func() { s.mark(p) })
 		}
 	}
 	for _, p := range programs {
-		if s.copyAll(p, v) {
-			visit(v)
+		if s.copyAll(p, v) && !visit(v) {
+			s.again(func() { s.markAll(p) })
 		}
 	}
 	clear(pairs)
 	s.mu.Lock()
 	s.spare = pairs
 	s.mu.Unlock()
+}
+
+func (s *Store) again(mark func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mark()
 }
 
 func (s *Store) copyPair(p *pair, v *View) bool {
@@ -141,26 +147,30 @@ func (s *Store) selectFlows(f Filter) []*flow {
 	return found
 }
 
-// Pairs calls visit for each pair that f matches; with a PID, those the process is still known to have sent on. visit
-// runs without the lock, v is scratch.
+// Pairs calls visit for each pair that f matches; with a PID, those that process is known to have sent on, with it as the
+// Latest. visit runs without the lock, v is scratch.
 func (s *Store) Pairs(f Filter, v *View, visit func(*View)) {
-	for _, p := range s.selectPairs(f) {
+	for _, c := range s.selectPairs(f) {
 		s.mu.Lock()
-		p.view(v)
+		c.pair.view(v)
 		s.mu.Unlock()
+		if f.PID != 0 {
+			v.Latest = c.sender
+		}
 		visit(v)
 	}
 }
 
-func (s *Store) selectPairs(f Filter) []*pair {
-	var found []*pair
+type chosen struct {
+	pair   *pair
+	sender process.ID // of the flow that led here, if one did
+}
+
+func (s *Store) selectPairs(f Filter) []chosen {
+	var found []chosen
 	if f.PID != 0 {
-		seen := map[*pair]bool{}
 		for _, fl := range s.selectFlows(f) {
-			if !seen[fl.pair] {
-				seen[fl.pair] = true
-				found = append(found, fl.pair)
-			}
+			found = append(found, chosen{fl.pair, fl.key.id})
 		}
 		return found
 	}
@@ -168,7 +178,7 @@ func (s *Store) selectPairs(f Filter) []*pair {
 	defer s.mu.Unlock()
 	for k, p := range s.pairs {
 		if f.matches(&k.program.key, &k.destination) {
-			found = append(found, p)
+			found = append(found, chosen{pair: p})
 		}
 	}
 	return found

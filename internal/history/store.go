@@ -20,6 +20,9 @@ type Config struct {
 	MaxBursts int           // per series; default 512
 	MaxBytes  int           // of all rings together; default 48 MiB
 	Retention time.Duration // a pair silent for longer is forgotten by Sweep; default 7 days
+	// Joins says whether a destination takes part in its program's series over all destinations; nil means all do. It is
+	// asked once for each new pair, with the store locked.
+	Joins func(send.Destination) bool
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -103,7 +106,7 @@ func (s *Store) Record(key *Key, id process.ID, sd *send.Send) {
 	}
 	b := burstOf(sd)
 	grown, began := p.series.add(b, s.config.MaxBursts)
-	if p.program.hasAll {
+	if p.joins && p.program.hasAll {
 		g, _ := p.program.all.add(b, s.config.MaxBursts)
 		grown += g
 		s.markAll(p.program)
@@ -137,18 +140,24 @@ func (s *Store) pair(key *Key, d send.Destination) *pair {
 	s.pairs[pk], s.byID[p.id] = p, p
 	p.place = s.buckets[0].PushBack(p)
 	prog.pairs++
-	prog.ever++
-	switch {
-	case prog.ever == 1:
-		prog.only = p
-	case !prog.hasAll && prog.only != nil:
-		prog.hasAll = true
-		s.bytes += prog.all.copyFrom(&prog.only.series)
-		prog.only = nil
-	case !prog.hasAll:
-		prog.hasAll = true
+	if p.joins = s.config.Joins == nil || s.config.Joins(d); p.joins {
+		s.join(prog, p)
 	}
 	return p
+}
+
+// join counts p among the destinations of its program, whose own series begins with the second: until then it would only
+// repeat the first.
+func (s *Store) join(prog *program, p *pair) {
+	prog.ever++
+	if prog.ever == 1 {
+		prog.only = p
+		return
+	}
+	if !prog.hasAll && prog.only != nil {
+		s.bytes += prog.all.copyFrom(&prog.only.series)
+	}
+	prog.hasAll, prog.only = true, nil
 }
 
 // flow finds the flow, and with it pair and program, by one look-up where all exist.

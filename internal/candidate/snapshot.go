@@ -1,0 +1,58 @@
+package candidate
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/beaconwatch/beaconwatch/internal/history"
+)
+
+// Snapshot is a ranked list, most evidence first. It never changes.
+type Snapshot struct {
+	ranked []*Candidate
+	index  sync.Once // the first query that needs the maps builds them
+	byPID  map[int32][]*Candidate
+	byPath map[string][]*Candidate
+	byAddr map[netip.Addr][]*Candidate
+}
+
+func newSnapshot(all []*Candidate) *Snapshot {
+	slices.SortFunc(all, func(a, b *Candidate) int {
+		return cmp.Or(cmp.Compare(b.Result.Evidence, a.Result.Evidence), cmp.Compare(a.Signature, b.Signature), cmp.Compare(a.ID, b.ID))
+	})
+	return &Snapshot{ranked: all}
+}
+
+func (s *Snapshot) build() {
+	s.byPID, s.byPath, s.byAddr = map[int32][]*Candidate{}, map[string][]*Candidate{}, map[netip.Addr][]*Candidate{}
+	for _, c := range s.ranked {
+		s.byPID[c.Process.PID] = append(s.byPID[c.Process.PID], c)
+		s.byPath[c.Key.Program.Path] = append(s.byPath[c.Key.Program.Path], c)
+		s.byAddr[c.Destination.Remote.Addr()] = append(s.byAddr[c.Destination.Remote.Addr()], c)
+	}
+}
+
+// Len is the number of candidates.
+func (s *Snapshot) Len() int { return len(s.ranked) }
+
+// Select returns the candidates that f matches, most evidence first. The slice is shared: read only.
+func (s *Snapshot) Select(f history.Filter) []*Candidate {
+	if f == (history.Filter{}) {
+		return s.ranked
+	}
+	s.index.Do(s.build)
+	var found []*Candidate
+	switch {
+	case f.PID != 0:
+		found = s.byPID[f.PID]
+	case f.Path != "":
+		found = s.byPath[f.Path]
+	case f.Remote.IsValid():
+		found = s.byAddr[f.Remote]
+	}
+	return slices.DeleteFunc(slices.Clone(found), func(c *Candidate) bool {
+		return f.Path != "" && c.Key.Program.Path != f.Path || f.Remote.IsValid() && c.Destination.Remote.Addr() != f.Remote
+	})
+}

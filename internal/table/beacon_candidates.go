@@ -1,0 +1,108 @@
+package table
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/osquery/osquery-go/plugin/table"
+
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+)
+
+func beaconCandidates(d Deps) *table.Plugin {
+	columns := join([]table.ColumnDefinition{
+		text("scope", "destination: a program and one destination; process: a program over all its destinations, listed only where that explains clearly more than any single one"),
+		text("host", "Originating host, in replayed traffic only"),
+	}, processColumns(), endpointColumns(), []table.ColumnDefinition{
+		text("parent_path", "Executable of the parent process"),
+		text("parent_cmdline", "Command line of the parent process"),
+		text("grandparent_path", "Executable of the parent's parent"),
+		text("grandparent_cmdline", "Command line of the parent's parent"),
+		integer("process_count", "Processes of this program seen on this pair: a one-shot sender has a new one for each beat"),
+		integer("destinations", "Destinations the series covers"),
+		bigint("first_seen", "First send, in seconds since the Unix epoch"),
+		bigint("last_seen", "Latest send, in seconds since the Unix epoch"),
+		bigint("beats", "Check-ins: sends merged across silences much shorter than the interval"),
+		bigint("bytes_sent", "Payload bytes sent to this destination since first_seen, retransmissions excluded"),
+		bigint("interval_ms", "Middle of the band of intervals, in milliseconds"),
+		double("jitter", "Relative half-width of the band of intervals, 0 to 0.7"),
+		bigint("size_bytes", "Most frequent payload of a beat, in bytes"),
+		double("size_spread", "Relative half-width of the band of payload sizes"),
+		double("timing_share", "Share of the intervals inside the band, 0 to 1"),
+		double("timing_chance", "Share that would lie in the band by chance, 0 to 1"),
+		double("timing_evidence", "Log-likelihood of the rhythm against chance, in nats, the search paid for"),
+		double("size_share", "Share of the payloads inside the band of sizes, 0 to 1"),
+		double("size_evidence", "Log-likelihood of the uniform sizes against chance, in nats"),
+		double("evidence", "All evidence, in nats, without an upper end: rank by this"),
+		double("score", "Calibrated probability that this is a beacon at even odds, 0 to 1"),
+		double("confidence", "How much data stands behind the score, 0 to 1"),
+		integer("insufficient", "1 if there are too few beats for this jitter to conclude anything"),
+		double("failed_share", "Share of attempts that never connected, 0 to 1"),
+		integer("network_facing", "1 if this program's purpose includes talking, 0 if known not to, -1 if nobody has said"),
+		integer("expected", "1 if a rule covers this program, destination and period; 0 if none does; -1 if not judged"),
+		text("severity", "Grade; empty until an inventory judges the program"),
+		text("role", "Role of this host, from the configuration"),
+		bigint("resolution_ms", "Median timing uncertainty of the beats, in milliseconds"),
+		bigint("max_gap_ms", "Longest time the sensor did not look at TCP sockets, in milliseconds"),
+		text("quality", "Worst quality of a report: exact, jiffy, aggregated or inferred"),
+		text("sparkline", "The latest gaps against the interval: a steady beacon is a line at half height"),
+		text("reason", "Why, in one sentence; changes as evidence grows"),
+		text("signature", "Program and destination in words, without uid, id or time: the key for exceptions and differential queries"),
+		text("reason_codes", "Sorted reason codes, comma-separated, from a documented vocabulary"),
+		text("interval_class", "Interval in logarithmic steps that stay the same while the beacon does"),
+		text("size_class", "Payload size in logarithmic steps that stay the same while the beacon does"),
+	})
+	generate := func(_ context.Context, q table.QueryContext) ([]map[string]string, error) {
+		filters, ok := matching(q)
+		if !ok {
+			return nil, nil
+		}
+		snapshot := d.Ranker.Snapshot()
+		maxGap := ""
+		if d.Sensor != nil {
+			maxGap = millis(d.Sensor.Status().MaxGap)
+		}
+		var rows []map[string]string
+		for _, f := range filters {
+			found := snapshot.Select(f)
+			rows = slices.Grow(rows, len(found))
+			for _, c := range found {
+				r := candidateRow(d, c)
+				r["max_gap_ms"] = maxGap
+				rows = append(rows, r)
+			}
+		}
+		return rows, nil
+	}
+	return table.NewPlugin("beacon_candidates", columns, generate,
+		table.WithDescription("Programs whose outbound sends look like a beacon (ATT&CK AN0597), ranked by evidence: regular timing and uniform payload sizes, each with what chance would give. Uniform timing alone is not conclusive."),
+		table.WithExample("SELECT path, remote_address, remote_port, interval_ms, jitter, size_bytes, score, reason FROM beacon_candidates WHERE score >= 0.5 AND insufficient = 0 ORDER BY evidence DESC;"))
+}
+
+func candidateRow(d Deps, c *candidate.Candidate) row {
+	r := make(row, 64)
+	res := &c.Result
+	info := processRow(r, c.Process, c.Key.Program, c.Socket.NetNS, d.Process)
+	endpointRow(r, c.Destination, c.Socket, c.Class)
+	r["scope"], r["host"] = c.Scope.String(), clean(c.Key.Host)
+	r["parent_path"], r["parent_cmdline"] = clean(info.ParentPath), clean(info.ParentCmdline)
+	r["grandparent_path"], r["grandparent_cmdline"] = clean(info.GrandparentPath), clean(info.GrandparentCmdline)
+	r["process_count"], r["destinations"] = number(c.Processes), number(c.Destinations)
+	r["first_seen"], r["last_seen"] = seconds(d.Clock, c.Totals.First), seconds(d.Clock, c.Totals.Last)
+	r["beats"], r["bytes_sent"] = number(res.Beats), number(c.Totals.Bytes)
+	r["interval_ms"], r["jitter"] = millis(res.Interval), rounded(res.Jitter, 3)
+	r["size_bytes"], r["size_spread"] = rounded(res.Size, 0), rounded(res.SizeSpread, 3)
+	r["timing_share"], r["timing_chance"] = rounded(res.TimingShare, 3), rounded(res.TimingChance, 3)
+	r["timing_evidence"], r["size_share"] = rounded(res.TimingEvidence, 3), rounded(res.SizeShare, 3)
+	r["size_evidence"], r["evidence"] = rounded(res.SizeEvidence, 3), rounded(res.Evidence, 3)
+	r["score"], r["confidence"] = rounded(res.Score, 3), rounded(res.Confidence, 3)
+	r["insufficient"], r["failed_share"] = flag(res.Insufficient), rounded(res.FailedShare, 3)
+	r["network_facing"], r["expected"], r["severity"] = "-1", "-1", ""
+	r["role"], r["resolution_ms"] = d.Role, millis(c.Resolution)
+	r["quality"], r["sparkline"] = c.Totals.Quality.String(), c.Sparkline
+	r["reason"], r["signature"] = res.Reason(), clean(c.Signature)
+	r["reason_codes"] = strings.Join(res.ReasonCodes(), ",")
+	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
+	return r
+}

@@ -1,0 +1,55 @@
+package table
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/osquery/osquery-go/plugin/table"
+)
+
+func beaconSensorStatus(d Deps) *table.Plugin {
+	columns := []table.ColumnDefinition{
+		bigint("pid", "Process ID of the sensor"),
+		text("version", "Version and commit of the sensor"),
+		text("level", "How TCP is watched: L0 (sock_diag and its destroy stream), proc (/proc/net), none"),
+		text("level_reason", "Why nothing better is in use; empty if the best source is"),
+		text("tcp_source", "Source that owns TCP"),
+		text("udp_source", "Source that owns UDP"),
+		bigint("start_time", "Since when the sensor watches, in seconds since the Unix epoch"),
+		bigint("samples", "Complete passes over the sockets"),
+		bigint("late_samples", "Passes that began more than a period late"),
+		bigint("sample_period_ms", "Present time between complete passes over TCP sockets, in milliseconds"),
+		bigint("max_gap_ms", "Longest time without a look at TCP sockets, in milliseconds"),
+		bigint("lost_events", "Events known to be lost"),
+		bigint("send_events", "Reports recorded"),
+		bigint("unattributed_sends", "Reports whose process could not be found"),
+		bigint("tracked_pairs", "Pairs of program and destination held"),
+		bigint("max_pairs", "Bound on tracked_pairs"),
+		bigint("evictions", "Pairs forgotten to stay within bounds"),
+		bigint("resident_size", "Resident memory of the sensor, in bytes"),
+		bigint("memory_limit", "Soft memory limit of the sensor, in bytes"),
+		bigint("user_time", "CPU time in user space, in milliseconds"),
+		bigint("system_time", "CPU time in the kernel, in milliseconds"),
+		bigint("reconnects", "Times the sensor has registered with osquery again"),
+		text("role", "Role of this host, from the configuration"),
+		text("config_hash", "SHA-256 of the effective configuration"),
+		text("last_error", "Latest error of a part of the sensor"),
+	}
+	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
+		s, h, b := d.Sensor.Status(), d.Host(), d.Store.Stats()
+		return []map[string]string{{
+			"pid": strconv.Itoa(h.PID), "version": h.Version, "level": s.Level, "level_reason": clean(s.LevelReason),
+			"tcp_source": s.TCPSource, "udp_source": s.UDPSource, "start_time": seconds(d.Clock, s.Started),
+			"samples": number(s.Samples), "late_samples": number(s.LateSamples), "sample_period_ms": millis(s.SamplePeriod),
+			"max_gap_ms": millis(s.MaxGap), "lost_events": number(s.LostEvents), "send_events": number(s.Sends),
+			"unattributed_sends": number(s.UnattributedSends),
+			"tracked_pairs":      number(b.Pairs), "max_pairs": number(b.MaxPairs), "evictions": number(b.Evictions),
+			"resident_size": number(h.ResidentSize), "memory_limit": positive(h.MemoryLimit),
+			"user_time": millis(h.UserTime), "system_time": millis(h.SystemTime), "reconnects": number(h.Reconnects),
+			"role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
+		}}, nil
+	}
+	return table.NewPlugin("beacon_sensor_status", columns, generate,
+		table.WithDescription("How well the sensor sees, in one row: level, gaps, losses, bounds and cost."),
+		table.WithExample("SELECT level, level_reason, datetime(start_time, 'unixepoch') AS watching_since, unattributed_sends FROM beacon_sensor_status;"))
+}

@@ -1,0 +1,160 @@
+package table
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/osquery/osquery-go/plugin/table"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+type row = map[string]string
+
+// Columns that are not indexed carry OPTIMIZED: without any option osquery would index them (extensions_default_index),
+// and a JOIN on one would call the table once per outer row.
+
+func text(name, description string) table.ColumnDefinition {
+	return table.TextColumn(name, table.ColumnDescription(description), table.OptimizedColumn())
+}
+
+func integer(name, description string) table.ColumnDefinition {
+	return table.IntegerColumn(name, table.ColumnDescription(description), table.OptimizedColumn())
+}
+
+func bigint(name, description string) table.ColumnDefinition {
+	return table.BigIntColumn(name, table.ColumnDescription(description), table.OptimizedColumn())
+}
+
+func double(name, description string) table.ColumnDefinition {
+	return table.DoubleColumn(name, table.ColumnDescription(description), table.OptimizedColumn())
+}
+
+func processColumns() []table.ColumnDefinition {
+	return []table.ColumnDefinition{
+		table.BigIntColumn("pid", table.ColumnDescription("Process ID; 0 if the owner of the socket could not be found"), table.IndexColumn()),
+		bigint("start_time", "When the process started, in seconds since the Unix epoch"),
+		text("name", "Process name (comm)"),
+		table.TextColumn("path", table.ColumnDescription("Path of the executable; \" (deleted)\" and memfd kept as the kernel says them; [kernel] for sockets of the kernel; empty if not found"), table.IndexColumn()),
+		text("script", "Script that the interpreter at path runs; -c or -e for inline code"),
+		text("cmdline", "Command line, secrets redacted, at most 4096 bytes"),
+		bigint("parent", "Process ID of the parent"),
+		bigint("uid", "User ID the socket or process belongs to"),
+		text("username", "User name"),
+		text("cgroup_path", "Control group of the process"),
+		text("systemd_unit", "systemd unit of the process"),
+		text("container_id", "Container the process runs in"),
+		text("container_runtime", "Runtime of that container"),
+		bigint("net_namespace", "Inode of the network namespace"),
+	}
+}
+
+func endpointColumns() []table.ColumnDefinition {
+	return []table.ColumnDefinition{
+		integer("family", "Address family: 2 (AF_INET) or 10 (AF_INET6)"),
+		integer("protocol", "IP protocol number: 6 is TCP, 17 is UDP"),
+		text("local_address", "Local address of the latest socket"),
+		table.TextColumn("remote_address", table.ColumnDescription("Remote address"), table.IndexColumn()),
+		integer("remote_port", "Remote port"),
+		text("destination_class", "public, private, same_subnet, metadata, loopback, loopback_proxy, link_local, multicast or broadcast"),
+	}
+}
+
+func join(groups ...[]table.ColumnDefinition) []table.ColumnDefinition {
+	var all []table.ColumnDefinition
+	for _, g := range groups {
+		all = append(all, g...)
+	}
+	return all
+}
+
+// processRow fills the process columns: what the program key says is always there, the rest while the process is known.
+func processRow(r row, id process.ID, p process.Program, netns uint64, lookup func(process.ID) (process.Info, bool)) process.Info {
+	r["pid"] = strconv.Itoa(int(id.PID))
+	r["path"], r["script"], r["uid"] = clean(p.Path), clean(p.Script), strconv.FormatUint(uint64(p.UID), 10)
+	info, ok := lookup(id)
+	if !ok {
+		r["net_namespace"] = positive(netns)
+		return info
+	}
+	r["name"], r["cmdline"], r["username"] = clean(info.Name), clean(info.Cmdline), clean(info.Username)
+	r["parent"] = positive(uint64(max(info.Parent.PID, 0)))
+	r["cgroup_path"], r["systemd_unit"] = clean(info.CgroupPath), clean(info.SystemdUnit)
+	r["container_id"], r["container_runtime"] = clean(info.ContainerID), info.ContainerRuntime
+	if netns == 0 {
+		netns = info.NetNS
+	}
+	r["net_namespace"] = positive(netns)
+	if !info.StartTime.IsZero() {
+		r["start_time"] = strconv.FormatInt(info.StartTime.Unix(), 10)
+	}
+	return info
+}
+
+func endpointRow(r row, d send.Destination, s send.Socket, class send.Class) {
+	if !d.Remote.IsValid() {
+		return
+	}
+	r["family"] = "2"
+	if !d.Remote.Addr().Is4() {
+		r["family"] = "10"
+	}
+	r["protocol"] = strconv.Itoa(int(d.Protocol))
+	if s.Local.IsValid() {
+		r["local_address"] = s.Local.Addr().String()
+	}
+	r["remote_address"] = d.Remote.Addr().String()
+	r["remote_port"] = strconv.Itoa(int(d.Remote.Port()))
+	r["destination_class"] = class.String()
+}
+
+// positive leaves zero out: an empty numeric column is NULL.
+func positive(v uint64) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+func number[T ~int | ~int64 | ~uint64 | ~uint32](v T) string { return strconv.FormatInt(int64(v), 10) }
+
+// rounded writes a double with a fixed number of places, so that a differential query sees no noise. It is never NaN or
+// infinite.
+func rounded(v float64, places int) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		v = 0
+	}
+	return strconv.FormatFloat(v, 'f', places, 64)
+}
+
+func millis(d time.Duration) string {
+	return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10)
+}
+
+func flag(v bool) string {
+	if v {
+		return "1"
+	}
+	return "0"
+}
+
+func seconds(c boottime.Clock, t boottime.Time) string {
+	if t == 0 {
+		return ""
+	}
+	return strconv.FormatInt(c.Wall(t).Unix(), 10)
+}
+
+// clean makes untrusted text safe to ship: valid UTF-8, control characters replaced.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}

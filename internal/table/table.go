@@ -1,0 +1,55 @@
+// Package table shows the sensor as osquery tables, one file each. A table reads memory only: it may not touch the
+// operating system, and what it answers costs what it answers.
+package table
+
+import (
+	"time"
+
+	"github.com/osquery/osquery-go/plugin/table"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
+)
+
+// Deps is what the tables read. Store and Ranker are required; the rest may be nil where there is no live sensor.
+type Deps struct {
+	Store   *history.Store
+	Ranker  *candidate.Ranker
+	Sensor  *sensor.Sensor
+	Process func(process.ID) (process.Info, bool)
+	Class   func(send.Destination) send.Class
+	Clock   boottime.Clock
+	Host    func() Host
+	Role    string
+}
+
+// Host is what only the main package knows of the running sensor.
+type Host struct {
+	PID          int
+	Version      string
+	ResidentSize uint64
+	MemoryLimit  uint64
+	UserTime     time.Duration
+	SystemTime   time.Duration
+	Reconnects   uint64
+	ConfigHash   string
+}
+
+// All returns every table, in the order of the documentation.
+func All(d Deps) []*table.Plugin {
+	if d.Process == nil {
+		d.Process = func(process.ID) (process.Info, bool) { return process.Info{}, false }
+	}
+	if d.Class == nil {
+		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
+	}
+	tables := []*table.Plugin{beaconCandidates(d), processOutboundStats(d), processSendHistory(d)}
+	if d.Sensor != nil {
+		tables = append(tables, beaconSensorStatus(d), beaconSensorSources(d))
+	}
+	return tables
+}
