@@ -7,7 +7,7 @@ func randomProcesses() []Class {
 	return []Class{
 		{Name: "poisson", About: "exponential gaps, one constant size", Kind: Aperiodic, draw: poissonConstant},
 		{Name: "poisson-sizes", About: "exponential gaps, log-normal sizes", Kind: Aperiodic, draw: poissonVariable},
-		{Name: "pareto-gaps", About: "heavy-tailed gaps, exponent 1.05 to 2", Kind: Aperiodic, draw: paretoGaps},
+		{Name: "pareto-gaps", About: "heavy-tailed gaps, exponent 1.05 to 2, from a least gap (type I) or from 0 (Lomax)", Kind: Aperiodic, draw: paretoGaps},
 		{Name: "gamma-gaps", About: "gamma gaps of shape 0.4 to 2", Kind: Aperiodic, draw: gammaGaps},
 		{Name: "correlated-gaps", About: "logarithms of the gaps follow an AR(1)", Kind: Aperiodic, draw: correlatedGaps},
 		{Name: "wandering-rate", About: "a Poisson process whose log rate is a random walk", Kind: Aperiodic, draw: wanderingRate},
@@ -43,7 +43,8 @@ func poissonVariable(s *script) {
 
 func paretoGaps(s *script) {
 	lo, exponent := s.spread(0.1, 300), s.between(1.05, 2)
-	s.renew(4*lo, s.sizer(), func() float64 { return s.pareto(lo, exponent) })
+	least := pick(s, 0, lo)
+	s.renew(4*lo, s.sizer(), func() float64 { return s.pareto(lo, exponent) - lo + least })
 }
 
 func gammaGaps(s *script) {

@@ -1,0 +1,99 @@
+package corpus
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/beaconwatch/beaconwatch/internal/beacon"
+	"github.com/beaconwatch/beaconwatch/internal/simulate"
+)
+
+// Options says what a report covers. Flows is a directory of real flows; empty leaves them out.
+type Options struct {
+	Seed     uint64
+	PerClass int
+	Flows    string
+}
+
+// Report writes the whole comparison as text, section by section as each is ready.
+func Report(w io.Writer, o Options) error {
+	ours, err := Beacon()
+	if err != nil {
+		return err
+	}
+	j := &judgement{
+		scorers: append([]Scorer{ours}, Yardsticks()...),
+		flows:   slices.Collect(simulate.Flows(o.Seed, o.PerClass)),
+		seed:    o.Seed,
+	}
+	if j.verdicts, err = Verdicts(j.flows); err != nil {
+		return err
+	}
+	for _, s := range j.scorers {
+		scores := make([]float64, len(j.flows))
+		for i, f := range j.flows {
+			scores[i] = s.Score(f)
+		}
+		j.scores = append(j.scores, scores)
+	}
+	fmt.Fprintf(w, "seed %d, %d flows a class, shipped threshold %.2f\n", o.Seed, o.PerClass, beacon.DefaultThreshold)
+	for _, section := range []func(io.Writer) error{j.separation, j.calibration, j.short, j.random, j.classes, j.price} {
+		if err := section(w); err != nil {
+			return err
+		}
+	}
+	if o.Flows == "" {
+		return nil
+	}
+	return j.real(w, o.Flows)
+}
+
+// judgement is the generated corpus with what every scorer says about it: scores[s][i] is what scorers[s] gives flows[i],
+// the product first.
+type judgement struct {
+	seed     uint64
+	scorers  []Scorer
+	flows    []simulate.Flow
+	scores   [][]float64
+	verdicts []beacon.Result
+}
+
+// samples returns scorer s on the implants and on the benign software without a timer, held out or not.
+func (j *judgement) samples(s int, heldOut bool) []Sample {
+	return j.pick(j.scores[s], heldOut)
+}
+
+func (j *judgement) pick(scores []float64, heldOut bool) []Sample {
+	var samples []Sample
+	for i, f := range j.flows {
+		if f.Kind != simulate.Periodic && f.HeldOut == heldOut {
+			samples = append(samples, Sample{Class: f.Class, Positive: f.Kind == simulate.Implant, Score: scores[i], Weight: 1})
+		}
+	}
+	return samples
+}
+
+// probabilities returns the calibrated scores of the product, in the order of the flows.
+func (j *judgement) probabilities() []float64 {
+	scores := make([]float64, len(j.verdicts))
+	for i, v := range j.verdicts {
+		scores[i] = v.Score
+	}
+	return scores
+}
+
+// table returns a writer that lines up columns separated by tabs; flush it.
+func table(w io.Writer, title string) *tabwriter.Writer {
+	fmt.Fprintf(w, "\n%s\n", title)
+	return tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+}
+
+// percent renders a rate with its confidence bounds.
+func (r Rate) String() string {
+	if r.Of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f [%.3f %.3f]", r.Share, r.Low, r.High)
+}

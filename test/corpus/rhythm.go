@@ -1,0 +1,70 @@
+package corpus
+
+import (
+	"slices"
+
+	"github.com/beaconwatch/beaconwatch/internal/beacon"
+	"github.com/beaconwatch/beaconwatch/internal/simulate"
+)
+
+// Rhythm is what an independent look at a flow says about a verdict.
+type Rhythm int
+
+// Tight: the stated share of the gaps lies within ±10 % of one period. Stated: it lies within the stated band. Absent:
+// neither, the verdict claims a rhythm that is not there.
+const (
+	Absent Rhythm = iota
+	Tight
+	Stated
+)
+
+// RhythmOf checks a verdict against the sends themselves, sharing no code with the scorer: beats are sends with at most a
+// tenth or a quarter of the stated interval between them (or each send by itself), gaps of two and three intervals are
+// missed beats, and the newest 512 gaps are looked at. The share may fall short of the stated one by a twentieth.
+func RhythmOf(f simulate.Flow, v beacon.Result) Rhythm {
+	const slack, tenth = 0.05, 0.1
+	rhythm := Absent
+	for _, silence := range []float64{0, 0.1, 0.25} {
+		gaps := beatGaps(f, silence*v.Interval.Seconds())
+		if len(gaps) == 0 {
+			continue
+		}
+		sorted := slices.Sorted(slices.Values(gaps))
+		for _, period := range sorted {
+			if shareWithin(sorted, period, tenth) >= v.TimingShare-slack {
+				return Tight
+			}
+		}
+		if shareWithin(sorted, v.Interval.Seconds(), v.Jitter) >= v.TimingShare-slack {
+			rhythm = Stated
+		}
+	}
+	return rhythm
+}
+
+// beatGaps returns the newest gaps, in seconds, between starts of beats; a beat ends when nothing was sent for longer than
+// silence.
+func beatGaps(f simulate.Flow, silence float64) []float64 {
+	const newest = 512
+	var gaps []float64
+	start := f.At[0]
+	for i := 1; i < len(f.At); i++ {
+		if (f.At[i] - f.At[i-1]).Seconds() > silence {
+			gaps = append(gaps, (f.At[i] - start).Seconds())
+			start = f.At[i]
+		}
+	}
+	return gaps[max(0, len(gaps)-newest):]
+}
+
+// shareWithin returns the share of the sorted gaps within period·(1 ± width), or the same band of two or three periods.
+func shareWithin(sorted []float64, period, width float64) float64 {
+	n, counted := 0, 0
+	for _, k := range []float64{1, 2, 3} {
+		lo, _ := slices.BinarySearch(sorted, k*period-width*period)
+		hi, _ := slices.BinarySearch(sorted, k*period+width*period*(1+1e-9))
+		n += max(0, hi-max(lo, counted))
+		counted = max(counted, hi)
+	}
+	return float64(n) / float64(len(sorted))
+}
