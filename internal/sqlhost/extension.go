@@ -1,0 +1,79 @@
+package sqlhost
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+	"github.com/osquery/osquery-go/gen/osquery"
+)
+
+// bufferSize is the size of Thrift's transport buffers; unbuffered, every value is a system call.
+const bufferSize = 16 << 10
+
+// maxMessageBytes bounds one string or container a peer announces.
+const maxMessageBytes = 64 << 20
+
+// extension is a registered extension, reached at <manager socket>.<uuid> as osquery does, one connection per call.
+type extension struct {
+	uuid       osquery.ExtensionRouteUUID
+	info       osquery.InternalExtensionInfo
+	manager    string // the manager socket it registered over
+	socket     string
+	registered time.Time
+	answered   bool // it has answered a ping; only the watch loop touches it
+}
+
+// with runs f with a client of the extension. The connection is closed when f returns or ctx ends, which ends f.
+func (e *extension) with(ctx context.Context, f func(*osquery.ExtensionClient) error) error {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", e.socket)
+	if err != nil {
+		return fmt.Errorf("extension %s: %w", e.info.Name, err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	protocol := newProtocol(conn)
+	err = f(osquery.NewExtensionClient(thrift.NewTStandardClient(protocol, protocol)))
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("extension %s: %w", e.info.Name, err)
+	}
+	return nil
+}
+
+func newProtocol(conn net.Conn) thrift.TProtocol {
+	config := &thrift.TConfiguration{MaxMessageSize: maxMessageBytes}
+	socket := thrift.NewTSocketFromConnConf(conn, config)
+	return thrift.NewTBinaryProtocolConf(thrift.NewTBufferedTransport(socket, bufferSize), config)
+}
+
+// call returns the callFunc of one of the extension's tables.
+func (e *extension) call(item string) callFunc {
+	return func(ctx context.Context, request osquery.ExtensionPluginRequest) (response *osquery.ExtensionResponse, err error) {
+		err = e.with(ctx, func(c *osquery.ExtensionClient) error {
+			response, err = c.Call(ctx, "table", item, request)
+			return err
+		})
+		return response, err
+	}
+}
+
+func (e *extension) ping(ctx context.Context) error {
+	return e.with(ctx, func(c *osquery.ExtensionClient) error {
+		status, err := c.Ping(ctx)
+		if err == nil && status.Code != 0 {
+			err = fmt.Errorf("status %d: %s", status.Code, status.Message)
+		}
+		return err
+	})
+}
+
+// shutdown asks the extension to end, as osqueryd does when it ends.
+func (e *extension) shutdown(ctx context.Context) error {
+	return e.with(ctx, func(c *osquery.ExtensionClient) error { return c.Shutdown(ctx) })
+}

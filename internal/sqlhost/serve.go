@@ -1,0 +1,145 @@
+package sqlhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+	"github.com/osquery/osquery-go/gen/osquery"
+)
+
+// maxConnections bounds the clients of one socket; further ones are closed at once.
+const maxConnections = 128
+
+// Serve answers osquery's protocol at socketPath until ctx ends, then returns nil. It makes the socket as Listen does,
+// pings the extensions that register, and asks them to shut down at the end.
+func (h *Host) Serve(ctx context.Context, socketPath string) error {
+	listener, err := Listen(socketPath)
+	if err != nil {
+		return err
+	}
+	return h.ServeListener(ctx, listener)
+}
+
+// ServeListener is Serve on a listener of the caller's, which it closes. The listener's address is the manager socket:
+// extensions listen at that path with their identifier appended. A wrapped listener sees, and may spoil, every byte.
+func (h *Host) ServeListener(ctx context.Context, listener net.Listener) error {
+	socket := listener.Addr().String()
+	h.mu.Lock()
+	h.sockets = append(h.sockets, socket)
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.sockets = slices.DeleteFunc(h.sockets, func(s string) bool { return s == socket })
+	}()
+
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer h.release(socket)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	wg.Go(func() { h.watch(ctx, socket) })
+
+	processor := osquery.NewExtensionManagerProcessor(&manager{host: h, socket: socket})
+	places := make(chan struct{}, maxConnections)
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
+				h.config.Logger.Warn("accept", "err", err)
+				pause(ctx, 100*time.Millisecond)
+				continue
+			}
+			return fmt.Errorf("sqlhost: serve %s: %w", socket, err)
+		}
+		select {
+		case places <- struct{}{}:
+		default:
+			h.config.Logger.Warn("too many clients", "limit", maxConnections)
+			conn.Close()
+			continue
+		}
+		wg.Go(func() {
+			defer func() { <-places }()
+			h.converse(ctx, processor, conn)
+		})
+	}
+}
+
+// converse answers the requests of one client until it goes, talks nonsense, or ctx ends.
+func (h *Host) converse(ctx context.Context, processor thrift.TProcessor, conn net.Conn) {
+	defer func() {
+		if r := recover(); r != nil {
+			h.config.Logger.Error("client handler panicked", "panic", r)
+		}
+	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	protocol := newProtocol(&stallLimited{Conn: conn, limit: h.config.Timeout})
+	for ctx.Err() == nil {
+		more, err := processor.Process(ctx, protocol, protocol)
+		var unknown thrift.TApplicationException
+		if errors.As(err, &unknown) && unknown.TypeId() == thrift.UNKNOWN_METHOD {
+			continue
+		}
+		if err != nil || !more {
+			return
+		}
+	}
+}
+
+// stallLimited ends a connection whose peer stops reading; waiting for a peer to ask has no limit.
+type stallLimited struct {
+	net.Conn
+	limit time.Duration
+}
+
+func (c *stallLimited) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// SyscallConn lets Thrift notice a client that hung up while its statement runs, so that the statement ends.
+func (c *stallLimited) SyscallConn() (syscall.RawConn, error) {
+	if conn, ok := c.Conn.(syscall.Conn); ok {
+		return conn.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// release asks the extensions of a socket to shut down and forgets them.
+func (h *Host) release(socket string) {
+	ctx, cancel := context.WithTimeout(context.Background(), min(h.config.Timeout, time.Second))
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, e := range h.snapshot() {
+		if e.manager != socket {
+			continue
+		}
+		h.deregister(e.uuid, "the host ends")
+		wg.Go(func() { _ = e.shutdown(ctx) }) // it may be gone already
+	}
+	wg.Wait()
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
