@@ -20,7 +20,8 @@ func (s *Scorer) fill(res *Result, r *reading, b band, size sizeBand) {
 	res.Jitter = b.jitter()
 	res.TimingShare, res.TimingChance, res.TimingEvidence = b.share, b.chance, b.evidence
 	res.Size, res.SizeSpread, res.SizeShare, res.SizeEvidence = size.bytes, size.spread, size.share, size.evidence
-	res.Evidence = b.evidence + sizeWeight*min(size.evidence, b.evidence)
+	timing := soften(b.evidence) * paced(b.interval())
+	res.Evidence = timing + sizeWeight*min(soften(size.evidence), timing)
 	res.Score = 1 / (1 + math.Exp(-(res.Evidence-scoreMiddle)/scoreScale))
 	if res.Beats < max(s.config.MinBeats, sufficientBeats(res.Jitter)) {
 		res.Insufficient = true
@@ -64,4 +65,17 @@ func (r *reading) perHour() float64 {
 		return 0
 	}
 	return 3600 / r.mean
+}
+
+// softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds of
+// e^12 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
+// flows still rank without ties and a long flow does not drown the evidence of its sizes.
+const softFrom = 12.0
+
+// soften is the identity up to softFrom and continues it with the same slope, logarithmically.
+func soften(e float64) float64 {
+	if e <= softFrom {
+		return e
+	}
+	return softFrom * (1 + math.Log(e/softFrom))
 }

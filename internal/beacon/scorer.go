@@ -77,7 +77,8 @@ func (s *Scorer) Score(f Series) Result {
 		}
 		previous = r
 		r.measure()
-		if b := s.densestBand(r, uncertainty); b.evidence > best.evidence {
+		b := s.densestBand(r, uncertainty)
+		if b.evidence *= r.brief(); b.evidence > best.evidence {
 			best, chosen = b, r
 		}
 	}
@@ -93,6 +94,20 @@ const (
 	mergeNear = 0.1
 	mergeFar  = 0.25
 )
+
+// brief weighs a reading by how short its beats are against their interval: sessions of hours that come every day are
+// somebody's working hours, not check-ins.
+func (r *reading) brief() float64 {
+	busy := 0.0
+	for i, start := range r.start {
+		busy += r.end[i] - start
+	}
+	busy /= r.mean * float64(len(r.start))
+	return min(1, max(0, (longBeat-busy)/(longBeat-shortBeat)))
+}
+
+// A check-in with its tasking takes up to a tenth of the interval on average; at a third it is a session.
+const shortBeat, longBeat = 0.10, 0.33
 
 // longHalf returns the gap length such that gaps at least as long cover half of the time.
 func longHalf(gaps, sorted []float64) float64 {

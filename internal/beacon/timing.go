@@ -69,11 +69,15 @@ func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 			continue
 		}
 		middle := (r.sorted[from] + r.sorted[from+k-1]) / 2
-		lo, hi := middle-width/2, middle+width/2
-		chance, ok := s.chance(r, lo, hi, s.widths.chance[w], uncertainty)
-		if !ok {
-			continue
+		lo, hi, poisson := middle-width/2, middle+width/2, s.widths.chance[w]
+		if uncertainty > 0 {
+			var ok bool
+			if lo, hi, ok = widen(lo, hi, r.sorted[from], r.sorted[from+k-1], uncertainty); !ok {
+				continue
+			}
+			poisson = poissonChance(math.Exp(hi - lo))
 		}
+		chance := s.chance(r, lo, hi, poisson)
 		chance = max(chance, s.edge(r, from+k, width))
 		e := float64(n)*(divergence(share, chance)-margin) - s.widths.cost[w]
 		if e <= best.evidence {
@@ -89,29 +93,23 @@ func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 }
 
 // chance is the most a band of gaps from lo to hi (logarithms of seconds) would hold if a steady random sender, or the
-// flow's own gaps smeared, had made it. It is not ok where the clock cannot tell.
-func (s *Scorer) chance(r *reading, lo, hi, poisson, uncertainty float64) (float64, bool) {
-	if uncertainty > 0 {
-		var ok bool
-		if lo, hi, poisson, ok = widen(lo, hi, uncertainty); !ok {
-			return 1, false
-		}
-	}
+// flow's own gaps smeared, had made it.
+func (s *Scorer) chance(r *reading, lo, hi, poisson float64) float64 {
 	own := s.normal.blurred(r.sorted, lo, hi, blur)
 	if r.limit > 0 {
 		// merging leaves no gap under its limit: random gaps pile up above it
 		floor := math.Log(r.limit)
 		if hi <= floor {
-			return 1, false
+			return 1
 		}
 		own = own / max(1e-3, 1-s.normal.blurred(r.sorted, math.Inf(-1), floor, blur))
 		poisson = max(poisson, r.poisson(lo, hi))
 	}
-	return max(poisson, own), true
+	return max(poisson, own)
 }
 
 // heaviest is the steepest tail, as the exponent of a power law, that still counts as no rhythm.
-const heaviest = 1.5
+const heaviest = 2.2
 
 // edge is the share a falling density may put in a band of the given width when the band of the same width above it,
 // from sorted index next on, holds what it holds. A rhythm has two edges; a heavy tail with a least gap has one.
@@ -122,7 +120,7 @@ func (s *Scorer) edge(r *reading, next int, width float64) float64 {
 		in = upTo(r.sorted, r.sorted[next-1]+width) - next
 	}
 	fall := math.Exp(heaviest * width)
-	return min(1-1/fall, fall*(float64(in)+0.5)/float64(n))
+	return min(1-1/fall, fall*(float64(in)+0.3)/float64(n))
 }
 
 // standing weighs a band by what it explains: 1 if the gaps inside make up a good part of the time, or come in long runs.
@@ -176,21 +174,16 @@ func fullest(sorted []float64, width float64) (from, count int) {
 	return from, count
 }
 
-// widen opens the band [a, b], in logarithms of seconds, by the timing uncertainty on both sides and returns it with the
-// chance of a steady random sender to fall in. It is not ok where the clock cannot tell a rhythm from its own grid: a band
-// narrower than the uncertainty, or one that reaches down to it. Polling slower than the sender sees every gap as one or
-// two polls, whatever the sender does.
-func widen(a, b, uncertainty float64) (lo, hi, chance float64, ok bool) {
-	low, high := math.Exp(a), math.Exp(b)
-	if high-low < 2*uncertainty*(1-1e-9) {
-		return a, b, 1, false
-	}
-	low -= uncertainty / 2
-	high += uncertainty / 2
+// widen opens the band [lo, hi] so that it holds all that could have been seen as the gaps from least to most, given that
+// each is off by the uncertainty (all in logarithms of seconds but the last). It is not ok where the clock cannot tell a
+// rhythm from its own grid: polling slower than the sender sees every gap as one or two polls, whatever the sender does.
+func widen(lo, hi, least, most, uncertainty float64) (float64, float64, bool) {
+	low := min(math.Exp(lo), math.Exp(least)-uncertainty/2)
+	high := max(math.Exp(hi), math.Exp(most)+uncertainty/2)
 	if low <= uncertainty {
-		return a, b, 1, false
+		return lo, hi, false
 	}
-	return math.Log(low), math.Log(high), poissonChance(high / low), true
+	return math.Log(low), math.Log(high), true
 }
 
 // upTo returns how many sorted values are at most x.
@@ -212,3 +205,10 @@ func (r *reading) poisson(lo, hi float64) float64 {
 	mean := max(r.mean-r.limit, 1e-9)
 	return math.Exp(-max(0, math.Exp(lo)-r.limit)/mean) - math.Exp(-max(0, math.Exp(hi)-r.limit)/mean)
 }
+
+// roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set
+// the pace, not a timer, and being regular means less.
+const roundTrip = 1.0
+
+// paced weighs a rhythm of the given interval against that scale.
+func paced(interval float64) float64 { return interval / (interval + roundTrip) }
