@@ -40,7 +40,7 @@ func messaging(s *script) {
 }
 
 func sendOnDelta(s *script) {
-	tick, delta := s.spread(0.5, 10), s.spread(1.5, 5)
+	tick, delta := s.spread(0.1, 5), s.spread(3, 10)
 	size := int(s.spread(30, 200))
 	value, sent, at := 0.0, 0.0, 0.0
 	most := s.count(15, 800)
