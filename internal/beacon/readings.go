@@ -14,6 +14,7 @@ type reading struct {
 	start, end, bytes  []float64
 	gaps, logs, sorted []float64
 	limit, mean        float64 // the silence it was merged at (0 = raw), the mean gap
+	ladder             []bool  // raw only: which sends a doubling pause led to
 }
 
 func (r *reading) reset() {
@@ -97,7 +98,7 @@ func (r *reading) merge(raw *reading, limit float64) {
 	r.limit = limit
 	for i, start := range raw.start {
 		last := len(r.start) - 1
-		if last >= 0 && start-r.end[last] <= limit {
+		if last >= 0 && (start-r.end[last] <= limit || raw.ladder[i]) {
 			r.end[last], r.bytes[last] = max(r.end[last], raw.end[i]), r.bytes[last]+raw.bytes[i]
 			continue
 		}

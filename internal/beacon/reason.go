@@ -22,7 +22,7 @@ func (r Result) Reason() string {
 	}
 	if r.SizeEvidence > 0 {
 		parts = append(parts, fmt.Sprintf("%s of payloads %.0f ± %.0f bytes", percent(r.SizeShare), r.Size,
-			math.Ceil(r.Size*r.SizeSpread-1e-6)))
+			math.Round(r.Size*r.SizeSpread)))
 	}
 	if r.Missed > 0 {
 		parts = append(parts, fmt.Sprintf("%d beats missed", r.Missed))

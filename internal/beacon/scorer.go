@@ -62,6 +62,7 @@ func (s *Scorer) Score(f Series) Result {
 		return res
 	}
 	raw.measure()
+	raw.markLadders()
 	if u := grid(raw.gaps); u > uncertainty {
 		uncertainty = u
 		res.Codes |= CoarseClock

@@ -72,7 +72,7 @@ func TestBeaconsScoreAboveTheThreshold(t *testing.T) {
 			res := newScorer(t).Score(tt.flow)
 			requireFinite(t, res)
 			require.GreaterOrEqual(t, res.Score, DefaultThreshold, res.Reason())
-			require.InEpsilon(t, tt.interval.Seconds(), res.Interval.Seconds(), .1)
+			require.InEpsilon(t, tt.interval.Seconds(), res.Interval.Seconds(), .2)
 			require.Contains(t, res.ReasonCodes(), "regular_timing")
 			require.False(t, res.Insufficient)
 		})
