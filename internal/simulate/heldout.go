@@ -15,6 +15,8 @@ func heldOutBenign() []Class {
 		{Name: "file-backup", About: "a walk over a tree: a send per changed file, any size", draw: fileBackup},
 		{Name: "till", About: "a payment terminal: equal messages in opening hours", draw: till},
 		{Name: "ci-runner", About: "pipelines of stages at random times of working days", draw: ciRunner},
+		{Name: "scanner-gun", About: "someone scanning parcels: gamma gaps of shape 1.5 to 3, equal messages", draw: scannerGun},
+		{Name: "status-page", About: "a person reloading: a few reloads at a similar pace, then none for long", draw: statusPage},
 		{Name: "shared-proxy", About: "many users behind one program, sizes of all kinds", draw: sharedProxy},
 	}
 	for i := range all {
@@ -157,4 +159,33 @@ func ciRunner(s *script) {
 func sharedProxy(s *script) {
 	mean := s.spread(0.5, 60)
 	s.renew(mean, func() int { return int(s.pareto(180, 1.1)) }, func() float64 { return s.exponential(mean * s.lognormal(1, 0.6)) })
+}
+
+func scannerGun(s *script) {
+	mean, shape, size := s.spread(4, 40), s.between(1.5, 3), int(s.spread(60, 300))
+	at := 0.0
+	for range s.count(3, 40) {
+		for range s.count(5, 80) {
+			s.send(at, size)
+			at += s.gamma(shape, mean)
+		}
+		at += s.lognormal(600, 0.8)
+	}
+}
+
+func statusPage(s *script) {
+	size := s.spread(300, 900)
+	at := 0.0
+	for range s.count(6, 80) {
+		pace := s.lognormal(8, 0.9)
+		for range s.count(1, 8) {
+			for range 1 + s.IntN(4) {
+				s.send(at, int(s.lognormal(size, 0.3)))
+				at += s.exponential(0.1)
+			}
+			at += s.lognormal(pace, 0.5)
+		}
+		at += s.lognormal(1800, 1.2)
+	}
+	s.limit(longest)
 }

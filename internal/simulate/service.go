@@ -12,6 +12,7 @@ func services() []Class {
 		{Name: "batch-jobs", About: "one report after another, each as long as its job took", Kind: Aperiodic, draw: batchJobs},
 		{Name: "web-crawler", About: "next URL when the last one is fetched; the queue runs dry", Kind: Aperiodic, draw: webCrawler},
 		{Name: "iot-events", About: "a motion sensor: equal messages, in clusters, with a hold-off", Kind: Aperiodic, draw: iotEvents},
+		{Name: "fixed-retries", About: "look-ups that fail are asked again twice or thrice, five seconds apart", Kind: Aperiodic, draw: fixedRetries},
 		{Name: "webhooks", About: "notifications of one size when something happens upstream", Kind: Aperiodic, draw: webhooks},
 	}
 }
@@ -117,5 +118,19 @@ func webhooks(s *script) {
 	for range s.count(12, 1000) {
 		s.send(at, size+s.IntN(3))
 		at += s.exponential(mean * s.lognormal(1, tail))
+	}
+}
+
+func fixedRetries(s *script) {
+	again, mean := pick(s, 1.0, 2, 5, 5), s.spread(20, 1800)
+	fails := s.between(0.2, 0.6)
+	at := 0.0
+	for range s.count(10, 400) {
+		size := 28 + s.IntN(37)
+		s.send(at, size)
+		for retry := 1.0; retry <= 3 && s.chance(fails); retry++ {
+			s.send(at+again*retry, size)
+		}
+		at += 3*again + s.exponential(mean)
 	}
 }

@@ -67,6 +67,7 @@ func Classes() []Class {
 	all = append(all, implants()...)
 	all = append(all, troubledImplants()...)
 	all = append(all, heldOutImplants()...)
+	all = append(all, harderImplants()...)
 	all = append(all, interactive()...)
 	all = append(all, services()...)
 	all = append(all, randomProcesses()...)

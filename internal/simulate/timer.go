@@ -2,8 +2,8 @@ package simulate
 
 import "math"
 
-// timers is benign software that really is periodic. Its timing is an implant's: only who sends, and to whom, tells them
-// apart, so these classes are never counted as false alarms of timing.
+// timers is benign software that really is periodic, by a timer or by a closed loop of constant pace. Its timing is an
+// implant's: only who sends, and to whom, tells them apart, so these classes are never counted as false alarms of timing.
 func timers() []Class {
 	all := []Class{
 		{Name: "ntp-client", About: "polls every 64 to 1024 s, doubling while the clock is steady", draw: ntpClient},
@@ -14,13 +14,15 @@ func timers() []Class {
 		{Name: "package-timer", About: "apt-daily: twice a day with up to 12 h of random delay", draw: packageTimer},
 		{Name: "dhcp-renewal", About: "half the lease, each time", draw: dhcpRenewal},
 		{Name: "industrial-polling", About: "Modbus: every 0.2 to 5 s, always 12 bytes", draw: industrialPolling},
+		{Name: "sequential-fetch", About: "object after object from one server whose answer takes about the same time", draw: sequentialFetch},
 		{Name: "mail-poller", About: "checks its mailbox every few minutes", draw: mailPoller},
 		{Name: "shipper-heartbeat", About: "a log shipper's keepalive, with data when there is some", draw: shipperHeartbeat},
+		{Name: "open-tab", About: "a page that asks for news while somebody has it open", draw: openTab},
 		{Name: "media-segments", About: "a player that fetches the next segment when one has played", draw: mediaSegments},
 	}
 	for i := range all {
 		all[i].Kind = Periodic
-		all[i].HeldOut = i >= 8
+		all[i].HeldOut = i >= 9
 	}
 	return all
 }
@@ -108,4 +110,18 @@ func mediaSegments(s *script) {
 	s.renew(segment, func() int { return 380 + s.IntN(8) }, func() float64 {
 		return math.Max(segment+0.05*segment*s.NormFloat64(), 0.2)
 	})
+}
+
+func sequentialFetch(s *script) {
+	pace, size := s.spread(0.06, 3), s.spread(150, 600)
+	s.renew(pace, func() int { return int(s.lognormal(size, 0.03)) }, func() float64 { return s.lognormal(pace, 0.15) })
+}
+
+func openTab(s *script) {
+	every := pick(s, 2.0, 5, 10, 15, 30)
+	at := 0.0
+	for range s.count(3, 30) {
+		n := 2 + int(s.exponential(600)/every)
+		at = s.repeat(at, min(n, 500), payload{size: 420, vary: 8, round: 0.05}, s.band(every, 0.02)) + s.exponential(5400)
+	}
 }
