@@ -113,6 +113,9 @@ type Socket struct {
 	Remote   netip.AddrPort
 }
 
+// UnknownUID is the UID of a socket whose owner the kernel no longer told, its own invalid UID (include/linux/uidgid.h).
+const UnknownUID = ^uint32(0)
+
 // Send is outbound payload seen on a socket. It happened in (At−Within, At]. Bytes counts payload sent, retransmissions
 // excluded; Received counts payload received since the previous report of this socket. Sends estimates how many send
 // calls are folded in (0 = unknown).

@@ -8,6 +8,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -71,8 +72,48 @@ type Stats struct {
 	// Sockets are those tracked now; Untracked counts sockets refused or forgotten because MaxSockets were tracked;
 	// TakenOver those that were there before the source started.
 	Sockets, Untracked, TakenOver uint64
-	// Passive counts sockets opened from elsewhere, which yield no sends; Unconnected those without a remote address,
-	// about which nothing can be said; NoDestination connections that ended with their destination already erased
-	// (SO_LINGER 0, a blocking connect that failed) before any sample saw it; Malformed undecodable kernel messages.
+	// Passive counts sockets opened from elsewhere, which yield no sends. Unconnected are those without a remote address
+	// now, about which nothing can be said. NoDestination counts connections that ended with their destination already erased
+	// (SO_LINGER 0, a blocking connect that failed) before any sample saw it,
+	// Malformed undecodable kernel messages or rows.
 	Passive, Unconnected, NoDestination, Malformed uint64
+}
+
+// ledger keeps a source's Stats: counters belong to the goroutine in Run, which publishes them now and then.
+type ledger struct {
+	counters Stats
+
+	mu        sync.Mutex
+	published Stats // guarded by mu
+}
+
+// Stats returns the counters as last published; safe for concurrent use.
+func (l *ledger) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.published
+}
+
+func (l *ledger) publish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.published = l.counters
+}
+
+// pacing notes the timing of p, which paces the complete passes.
+func (l *ledger) pacing(p *pace) {
+	l.counters.LateSamples, l.counters.SamplePeriod, l.counters.MaxGap = p.late, p.period(), p.maxGap
+}
+
+// during publishes Active around run and the errno run ended with.
+func (l *ledger) during(run func() error) error {
+	l.counters.Active = true
+	l.publish()
+	err := run()
+	l.counters.Active = false
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		l.counters.RefusedErrno = errno
+	}
+	l.publish()
+	return err
 }

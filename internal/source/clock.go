@@ -1,0 +1,79 @@
+package source
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+)
+
+// jiffyClock places the kernel's "so many jiffies ago" on the boot time line. The kernel subtracts two tick counts, so the
+// result is exact in ticks: counted from the last tick, instead of from now, the error is one jiffy and not two. The last
+// tick is what CLOCK_MONOTONIC_COARSE shows (clock_gettime(2)), its resolution is the jiffy.
+type jiffyClock struct {
+	jiffy  time.Duration
+	slack  time.Duration // of the kernel's rounding to milliseconds, for a jiffy of no whole number of them
+	offset time.Duration // boot time − monotonic time
+}
+
+func newJiffyClock() *jiffyClock {
+	c := &jiffyClock{jiffy: 4 * time.Millisecond}
+	var res unix.Timespec
+	if unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res) == nil && res.Nano() > 0 {
+		c.jiffy = time.Duration(res.Nano())
+	}
+	if c.jiffy%time.Millisecond != 0 {
+		c.slack = time.Millisecond
+	}
+	c.synchronise()
+	return c
+}
+
+// instant is a moment and the kernel tick before it.
+type instant struct {
+	now, tick boottime.Time
+}
+
+// read returns the present.
+func (c *jiffyClock) read() instant {
+	tick := boottime.Time(monotonic(unix.CLOCK_MONOTONIC_COARSE)).Add(c.offset)
+	now := boottime.Now()
+	if age := now.Sub(tick); age < 0 || age > 10*c.jiffy { // the host slept since, which only boot time counts
+		c.synchronise()
+		tick = now.Add(-c.jiffy)
+	}
+	return instant{now: now, tick: tick}
+}
+
+// synchronise measures the offset between the clocks, between two readings of one of them close enough together.
+func (c *jiffyClock) synchronise() {
+	best := time.Hour
+	for range 5 {
+		before := monotonic(unix.CLOCK_MONOTONIC)
+		now := boottime.Now()
+		if width := monotonic(unix.CLOCK_MONOTONIC) - before; width < best {
+			best, c.offset = width, time.Duration(now)-before
+		}
+	}
+}
+
+func monotonic(clock int32) time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(clock, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+// span is when the kernel looked at a socket: after from, not after to.
+type span struct {
+	from, to instant
+}
+
+// ago returns the bounds of the instant that the kernel, looking within s, called d ago.
+func (c *jiffyClock) ago(s span, d time.Duration) (from, to boottime.Time) {
+	from = s.from.tick.Add(-d - c.slack)
+	to = s.to.tick.Add(c.jiffy + c.slack - d)
+	return from, min(to, s.to.now)
+}

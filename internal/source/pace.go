@@ -1,0 +1,46 @@
+package source
+
+import (
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+)
+
+// pace says when to sample next so that sampling costs no more than a fraction of one core: the period is what the work
+// costs divided by the budget, but never below min. Costs are smoothed, rises at once and falls slowly, so that one cheap
+// pass does not start a burst of dear ones.
+type pace struct {
+	min    time.Duration
+	budget float64 // fraction of one core
+	cost   time.Duration
+	start  boottime.Time // of the last pass
+	due    boottime.Time // of the next
+	maxGap time.Duration
+	late   uint64
+}
+
+// begin notes that a pass begins now.
+func (p *pace) begin(now boottime.Time) {
+	if p.start != 0 {
+		p.maxGap = max(p.maxGap, now.Sub(p.start))
+		if now.Sub(p.due) > p.period() {
+			p.late++
+		}
+	}
+	p.start = now
+}
+
+// end notes what the pass that began last cost and sets when the next is due.
+func (p *pace) end(cost time.Duration) {
+	if cost > p.cost {
+		p.cost = (p.cost + cost) / 2
+	} else {
+		p.cost -= (p.cost - cost) / 8
+	}
+	p.due = p.start.Add(p.period())
+}
+
+// period is the present distance of passes.
+func (p *pace) period() time.Duration {
+	return max(p.min, time.Duration(float64(p.cost)/p.budget))
+}

@@ -1,0 +1,161 @@
+package source
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+)
+
+// decideAfter is after how many readings with payload in flight the listeners alone decide who opened a connection.
+const decideAfter = 8
+
+// observe takes one reading of a living socket, made within at.
+func (t *TCP) observe(s *sockdiag.Socket, at span) {
+	if s.Info.Length == 0 && s.State != sockdiag.NewSynReceived && s.State != sockdiag.SynReceived {
+		return // what waits for the last FIN in the place of a socket already destroyed (inet_twsk_diag_fill)
+	}
+	c := t.table.get(s.Cookie)
+	switch {
+	case c == nil:
+		if c = t.adopt(s); c == nil {
+			return
+		}
+	case c.remote != s.Remote || (c.ended && s.State == sockdiag.SynSent) || s.Info.Sent() < c.sent:
+		t.restart(c, s) // the program connected the same socket anew
+	}
+	c.pass, c.missed = t.pass, 0
+	if s.Inode != 0 {
+		c.inode, c.uid = s.Inode, s.UID
+	}
+	if t.decide(c, s) != outbound {
+		return
+	}
+	if s.State == sockdiag.SynSent {
+		c.connecting, c.retransmits, c.retrans, c.known = true, s.Info.Retransmits, s.Info.TotalRetrans, at.from.now
+		return
+	}
+	t.announce(c, &s.Info, at)
+	t.report(c, &s.Info, at)
+}
+
+// adopt begins to track a socket; nil if there is no room. In the first pass what it sent so far is history.
+func (t *TCP) adopt(s *sockdiag.Socket) *connection {
+	if t.inbound >= t.cfg.MaxSockets/2 && opener(s) == inbound {
+		return nil // nothing is lost: what is inbound can be told again from its counters
+	}
+	c := t.table.add(s.Cookie)
+	if c == nil {
+		t.counters.Untracked++
+		t.forgotten = boottime.Now()
+		return nil
+	}
+	c.begin(s, t.since)
+	if t.counters.Samples == 0 && s.State != sockdiag.SynSent {
+		t.counters.TakenOver++
+		c.announced = true
+		c.sent, c.received = s.Info.Sent(), s.Info.BytesReceived
+		c.segments, c.retrans = s.Info.DataSegsOut, s.Info.TotalRetrans
+		c.known = t.full.start
+	}
+	return c
+}
+
+// begin fills c with the addresses of s; known is an instant at which the connection did not exist.
+func (c *connection) begin(s *sockdiag.Socket, known boottime.Time) {
+	*c = connection{cookie: s.Cookie, local: s.Local, remote: s.Remote, netif: s.Interface, inode: s.Inode,
+		uid: s.UID, known: known}
+	if s.Inode == 0 {
+		c.uid = send.UnknownUID
+	}
+}
+
+// restart begins a further connection on the socket of c.
+func (t *TCP) restart(c *connection, s *sockdiag.Socket) {
+	if c.announced && !c.ended && c.direction == outbound {
+		t.finish(c, send.Close, 0, t.full.start)
+	}
+	c.begin(s, c.known)
+}
+
+// decide returns who opened the connection, from s unless it is known.
+func (t *TCP) decide(c *connection, s *sockdiag.Socket) direction {
+	if c.direction != undecided {
+		return c.direction
+	}
+	c.direction = opener(s)
+	if c.direction == undecided {
+		c.tries++
+		switch {
+		case !t.listeners.has(s.Local):
+			c.direction = outbound
+		case c.tries >= decideAfter || s.State == sockdiag.Closed:
+			c.direction = inbound
+		}
+	}
+	if c.direction == inbound {
+		t.counters.Passive++
+	}
+	return c.direction
+}
+
+// announce emits the Open of a connection found established. Until it has sent, the kernel's clock of the last payload
+// runs from the end of the handshake.
+func (t *TCP) announce(c *connection, i *sockdiag.TCPInfo, at span) {
+	if c.announced {
+		return
+	}
+	c.announced, c.connecting = true, false
+	from, to := t.clock.ago(at, i.SinceSent)
+	quality := send.Jiffy
+	switch {
+	case i.Sent() > 0:
+		from, quality = c.known, send.Aggregated
+	case i.SegsOut == 0: // cleared: it is the clock of the last payload after all
+		from, quality = c.known, send.Inferred
+	}
+	t.put(send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Open, Quality: quality}, max(from, c.known), to)
+}
+
+// report emits what the connection sent since its last reading, if anything.
+func (t *TCP) report(c *connection, i *sockdiag.TCPInfo, at span) {
+	retransmitted := i.TotalRetrans != c.retrans
+	segments := i.DataSegsOut - c.segments - (i.TotalRetrans - c.retrans)
+	if sent := i.Sent(); sent > c.sent {
+		bytes := sent - c.sent
+		from, to := t.clock.ago(at, i.SinceSent)
+		s := send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Data, Bytes: bytes, Quality: send.Jiffy, Sends: 1,
+			Received: i.BytesReceived - min(c.received, i.BytesReceived)}
+		// more segments than the payload needs, or than one flight can carry, are several sends
+		needed := 1 + uint32((bytes-1)/uint64(max(i.SendMSS, 1)))
+		if segments > needed && segments < 1<<31 {
+			s.Sends = 1 + segments - needed
+		}
+		if s.Sends > 1 || segments > i.SendWindow || retransmitted {
+			s.Quality, from = send.Aggregated, c.known
+		}
+		t.put(s, max(from, c.known), to)
+		c.sent, c.received, c.sending = sent, max(c.received, i.BytesReceived), to
+	}
+	c.segments, c.retrans, c.known = i.DataSegsOut, i.TotalRetrans, at.from.now
+}
+
+// put completes s with its time, between from and to, and emits it.
+func (t *TCP) put(s send.Send, from, to boottime.Time) {
+	if to <= from { // the bounds cross by less than their own errors
+		from = to.Add(-t.clock.jiffy)
+	}
+	s.At, s.Within = to, to.Sub(from)
+	t.counters.Events++
+	t.counters.Bytes += s.Bytes
+	t.emit(s)
+}
+
+// finish emits the end of a connection, at an instant known to the distance of two readings.
+func (t *TCP) finish(c *connection, kind send.Kind, errno syscall.Errno, at boottime.Time) {
+	c.ended = true
+	t.put(send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: kind, Errno: errno, Quality: send.Inferred},
+		min(c.known, at.Add(-time.Nanosecond)), at)
+}

@@ -1,0 +1,182 @@
+package source
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+)
+
+const (
+	// fullShare of the budget is for complete passes, which find new sockets; the rest for the hot set.
+	fullShare = 0.75
+	// hotFor is how long a socket stays in the hot set after its last payload.
+	hotFor = 10 * time.Second
+	// maxHot bounds the hot set; the most recent senders are in it.
+	maxHot = 2 * sockdiag.MaxBatch
+	// destroyDelay is how long the notice of a socket may take that a pass did not find any more. It is still held by
+	// its program, in state CLOSE, if none comes.
+	destroyDelay = time.Second
+	// heldFor is how long such a socket is remembered, unless room is needed.
+	heldFor = 10 * time.Minute
+	// brokenPasses in a row make the source give up.
+	brokenPasses = 5
+)
+
+// samplePass reads all connections once: new ones are adopted, known ones report what they sent, missing ones end.
+func (t *TCP) samplePass() error {
+	defer t.spend(&t.full)()
+	if err := t.handleNotices(); err != nil {
+		return err
+	}
+	t.clock.synchronise()
+	if t.full.start.Sub(t.listeners.refresh) >= listenerRefresh {
+		if err := t.readListeners(); err != nil {
+			return refused("tcp", err)
+		}
+	}
+	if err := t.walk(); err != nil {
+		t.broken++
+		t.counters.Gaps++
+		if t.broken >= brokenPasses {
+			return refused("tcp", err)
+		}
+		return t.handleNotices()
+	}
+	t.broken = 0
+	if t.counters.Samples++; t.counters.Samples == 1 {
+		t.forgotten = boottime.Now()
+	}
+	t.sweep()
+	t.since = t.full.start
+	return t.handleNotices()
+}
+
+// spend begins a pass of p and returns what ends it. The goroutine keeps its thread in between, whose CPU time is the cost.
+func (t *TCP) spend(p *pace) (end func()) {
+	runtime.LockOSThread()
+	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
+	p.begin(boottime.Now())
+	return func() {
+		p.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
+		runtime.UnlockOSThread()
+	}
+}
+
+// walk reads every connection of the host. A chunk of them was built within the call before the one that returns it.
+func (t *TCP) walk() error {
+	t.pass++
+	from := t.clock.read()
+	dump, err := t.conn.DumpTCP(sockdiag.Connections)
+	if err != nil {
+		return err
+	}
+	built := span{from: from, to: t.clock.read()}
+	var s sockdiag.Socket
+	for {
+		next := span{from: t.clock.read()}
+		if !dump.Receive() {
+			return dump.Err()
+		}
+		next.to = t.clock.read()
+		for dump.Next(&s) {
+			t.observe(&s, built)
+		}
+		built = next
+		if err := t.collectNotices(); err != nil {
+			return err
+		}
+	}
+}
+
+// sampleHot reads the sockets of the hot set alone.
+func (t *TCP) sampleHot() error {
+	defer t.spend(&t.hot)()
+	if err := t.handleNotices(); err != nil {
+		return err
+	}
+	var s sockdiag.Socket
+	for batch := range slices.Chunk(t.hotSet, sockdiag.MaxBatch) {
+		t.queries = t.queries[:0]
+		for _, slot := range batch {
+			c := &t.table.slots[slot]
+			if c.cookie == 0 {
+				continue // destroyed since the set was chosen
+			}
+			t.queries = append(t.queries, sockdiag.Query{Local: c.local, Remote: c.remote, Interface: c.netif,
+				Cookie: c.cookie})
+		}
+		at := span{from: t.clock.read()}
+		replies, err := t.conn.Get(t.queries)
+		if err != nil {
+			return refused("tcp", err)
+		}
+		at.to = t.clock.read()
+		for {
+			reply, ok := replies.Next(&s)
+			if !ok {
+				break
+			}
+			if reply.Found && s.State != sockdiag.TimeWait && t.table.get(s.Cookie) != nil {
+				t.observe(&s, at)
+			}
+		}
+		if replies.Err() != nil {
+			t.counters.Gaps++
+		}
+	}
+	t.counters.HotSamples++
+	return nil
+}
+
+// readListeners walks over the listening sockets.
+func (t *TCP) readListeners() error {
+	now := boottime.Now()
+	dump, err := t.conn.DumpTCP(sockdiag.Listening)
+	if err != nil {
+		return err
+	}
+	var s sockdiag.Socket
+	for dump.Receive() {
+		for dump.Next(&s) {
+			t.listeners.add(s.Local, now)
+		}
+	}
+	t.listeners.expire(now)
+	t.listeners.refresh = now
+	return dump.Err()
+}
+
+// sweep ends connections the pass did not find and chooses the hot set.
+func (t *TCP) sweep() {
+	now := t.full.start
+	t.hotSet, t.inbound = t.hotSet[:0], 0
+	crowded := len(t.table.index) > t.table.limit/8*7
+	for i := range t.table.slots {
+		c := &t.table.slots[i]
+		if c.direction == inbound {
+			t.inbound++
+		}
+		switch {
+		case c.cookie == 0:
+		case c.ended && (crowded || now.Sub(c.missed) > heldFor):
+			t.table.remove(c.cookie)
+			t.forgotten = boottime.Now()
+		case c.pass != t.pass:
+			t.miss(c, now)
+		case c.direction == outbound && now.Sub(c.sending) < hotFor:
+			t.hotSet = append(t.hotSet, int32(i))
+		}
+	}
+	if len(t.hotSet) > maxHot {
+		slices.SortFunc(t.hotSet, func(a, b int32) int {
+			return cmp.Compare(t.table.slots[b].sending, t.table.slots[a].sending)
+		})
+		t.hotSet = t.hotSet[:maxHot]
+	}
+}

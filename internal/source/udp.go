@@ -1,0 +1,169 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+)
+
+// UDPConfig says how to watch UDP; the fields mean what they mean in TCPConfig. The default MinPeriod is 100 ms, the
+// default Budget 0.0025, the default MaxSockets 16 384.
+type UDPConfig struct {
+	NetNS         int
+	NetNSInode    uint64
+	MinPeriod     time.Duration
+	Budget        float64
+	MaxSockets    int
+	ReceiveBuffer int
+}
+
+func (c *UDPConfig) setDefaults() error {
+	if c.MinPeriod == 0 {
+		c.MinPeriod = 100 * time.Millisecond
+	}
+	if c.Budget == 0 {
+		c.Budget = 0.0025
+	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 1 << 14
+	}
+	if c.MinPeriod < time.Millisecond || c.Budget < 0 || c.Budget > 1 || c.MaxSockets < 1 || c.MaxSockets > 1<<24 {
+		return fmt.Errorf("udp: period %v, budget %v, %d sockets: at least 1 ms, in (0, 1], in [1, 2^24]", c.MinPeriod,
+			c.Budget, c.MaxSockets)
+	}
+	return nil
+}
+
+// UDP is sock_diag for UDP over IPv4 and IPv6: when a socket is given a peer and when it is closed, from samples and from
+// the notices of destroyed sockets. The kernel counts no bytes for UDP sockets, so every send is Inferred and carries
+// none; sockets that never connect name no peer and are only counted. A connected socket on the port of an unconnected
+// one belongs to a server and is taken as opened from elsewhere.
+type UDP struct {
+	ledger
+	cfg    UDPConfig
+	conn   *sockdiag.Conn
+	events *sockdiag.Events
+
+	// owned by the goroutine in Run
+	emit    Emit
+	sockets map[uint64]*peer
+	servers map[uint16]uint32 // local port of an unconnected socket → the last pass that saw it
+	bare    uint64            // unconnected sockets in the pass under way
+	fresh   []*peer           // sockets the pass under way met first
+	pass    uint32
+	since   boottime.Time // start of the last pass
+	pace    pace
+}
+
+// peer is what is remembered of one connected UDP socket.
+type peer struct {
+	socket  send.Socket
+	pass    uint32
+	missed  bool // by the last pass
+	inbound bool
+}
+
+// NewUDP opens the kernel's interface and tries it. The error matches ErrRefused if the kernel does not serve it.
+func NewUDP(cfg UDPConfig) (*UDP, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	u := &UDP{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
+		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget}}
+	u.counters = Stats{Name: "sock_diag", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Inferred}
+	var err error
+	if u.events, err = sockdiag.Subscribe(sockdiag.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer},
+		sockdiag.UDPDestroyed, sockdiag.UDP6Destroyed); err != nil {
+		return nil, refused("udp", err)
+	}
+	if u.conn, err = sockdiag.Dial(sockdiag.Config{NetNS: cfg.NetNS}); err != nil {
+		return nil, refused("udp", errors.Join(err, u.events.Close()))
+	}
+	if err := u.walk(func(*sockdiag.Socket) {}); err != nil {
+		return nil, refused("udp", errors.Join(err, u.conn.Close(), u.events.Close()))
+	}
+	u.note()
+	return u, nil
+}
+
+// Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+func (u *UDP) Run(ctx context.Context, emit Emit) error {
+	u.emit = emit
+	defer u.close()
+	defer context.AfterFunc(ctx, u.events.Interrupt)()
+	return u.during(func() error { return u.loop(ctx) })
+}
+
+func (u *UDP) loop(ctx context.Context) error {
+	for {
+		if err := u.sample(); err != nil {
+			return err
+		}
+		u.note()
+		for boottime.Now() < u.pace.due {
+			if err := u.events.SetDeadline(time.Now().Add(u.pace.due.Sub(boottime.Now()))); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			if _, err := u.events.Wait(); err != nil {
+				return refused("udp", err)
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err := u.handleNotices(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// sample reads all UDP sockets once. Notices are handled before it only: one that comes while it runs must not be taken
+// for news about a socket the walk has yet to show.
+func (u *UDP) sample() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
+	if err := u.handleNotices(); err != nil {
+		return err
+	}
+	u.pace.begin(boottime.Now())
+	u.pass++
+	if err := u.walk(u.observe); err != nil {
+		return refused("udp", err)
+	}
+	u.sweep()
+	u.since = u.pace.start
+	u.counters.Samples++
+	u.pace.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
+	return nil
+}
+
+func (u *UDP) walk(visit func(*sockdiag.Socket)) error {
+	var s sockdiag.Socket
+	for _, family := range [...]uint8{unix.AF_INET, unix.AF_INET6} {
+		dump, err := u.conn.DumpUDP(family, sockdiag.UDPSockets)
+		if err != nil {
+			return err
+		}
+		for dump.Receive() {
+			for dump.Next(&s) {
+				visit(&s)
+			}
+		}
+		if err := dump.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
