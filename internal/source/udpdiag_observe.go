@@ -9,7 +9,7 @@ import (
 )
 
 // observe takes one reading of a living socket.
-func (u *UDP) observe(s *sockdiag.Socket) {
+func (u *UDPDiag) observe(s *sockdiag.Socket) {
 	if !connected(s) {
 		u.servers[s.Local.Port()] = u.pass
 		u.bare++
@@ -36,7 +36,7 @@ func (u *UDP) observe(s *sockdiag.Socket) {
 
 // sweep opens the connections the pass met first, now that it has seen all servers, and closes those it did not
 // find twice, which gives the notice of their end the time to come first.
-func (u *UDP) sweep() {
+func (u *UDPDiag) sweep() {
 	for port, pass := range u.servers {
 		if pass != u.pass {
 			delete(u.servers, port)
@@ -68,7 +68,7 @@ func (u *UDP) sweep() {
 }
 
 // handleNotices takes the last word on sockets closed since the last call.
-func (u *UDP) handleNotices() error {
+func (u *UDPDiag) handleNotices() error {
 	var s sockdiag.Socket
 	for {
 		ok, err := u.events.Next(&s)
@@ -86,7 +86,7 @@ func (u *UDP) handleNotices() error {
 	}
 }
 
-func (u *UDP) destroyed(s *sockdiag.Socket) {
+func (u *UDPDiag) destroyed(s *sockdiag.Socket) {
 	p := u.sockets[s.Cookie]
 	if p == nil {
 		if !connected(s) || u.counters.Samples == 0 {
@@ -103,7 +103,7 @@ func (u *UDP) destroyed(s *sockdiag.Socket) {
 }
 
 // put emits kind for p, which happened since the last pass.
-func (u *UDP) put(p *peer, kind send.Kind) {
+func (u *UDPDiag) put(p *peer, kind send.Kind) {
 	if p.inbound {
 		return
 	}
@@ -112,7 +112,7 @@ func (u *UDP) put(p *peer, kind send.Kind) {
 	u.emit(send.Send{Socket: p.socket, Kind: kind, At: now, Within: now.Sub(u.since), Quality: send.Inferred})
 }
 
-func (u *UDP) socket(s *sockdiag.Socket) send.Socket {
+func (u *UDPDiag) socket(s *sockdiag.Socket) send.Socket {
 	to := send.Socket{Cookie: s.Cookie, Inode: uint64(s.Inode), NetNS: u.cfg.NetNSInode, UID: s.UID,
 		Protocol: send.UDP, Local: s.Local, Remote: s.Remote}
 	if s.Inode == 0 {
@@ -126,14 +126,14 @@ func connected(s *sockdiag.Socket) bool {
 }
 
 // note publishes the present state.
-func (u *UDP) note() {
+func (u *UDPDiag) note() {
 	u.pacing(&u.pace)
 	u.counters.Sockets = uint64(len(u.sockets))
 	u.counters.Malformed = u.conn.Malformed() + u.events.Malformed()
 	u.publish()
 }
 
-func (u *UDP) close() {
+func (u *UDPDiag) close() {
 	_ = u.conn.Close()
 	_ = u.events.Close()
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
 )
 
-// UDPConfig says how to watch UDP; the fields mean what they mean in TCPConfig. The default MinPeriod is 100 ms, the
+// UDPDiagConfig says how to watch UDP; the fields mean what they mean in TCPConfig. The default MinPeriod is 100 ms, the
 // default Budget 0.0025, the default MaxSockets 16 384.
-type UDPConfig struct {
+type UDPDiagConfig struct {
 	NetNS         int
 	NetNSInode    uint64
 	MinPeriod     time.Duration
@@ -25,7 +25,7 @@ type UDPConfig struct {
 	ReceiveBuffer int
 }
 
-func (c *UDPConfig) setDefaults() error {
+func (c *UDPDiagConfig) setDefaults() error {
 	if c.MinPeriod == 0 {
 		c.MinPeriod = 100 * time.Millisecond
 	}
@@ -42,13 +42,13 @@ func (c *UDPConfig) setDefaults() error {
 	return nil
 }
 
-// UDP is sock_diag for UDP over IPv4 and IPv6: when a socket is given a peer and when it is closed, from samples and from
+// UDPDiag is sock_diag for UDP over IPv4 and IPv6: when a socket is given a peer and when it is closed, from samples and from
 // the notices of destroyed sockets. The kernel counts no bytes for UDP sockets, so every send is Inferred and carries
 // none; sockets that never connect name no peer and are only counted. A connected socket on the port of an unconnected
 // one belongs to a server and is taken as opened from elsewhere.
-type UDP struct {
+type UDPDiag struct {
 	ledger
-	cfg    UDPConfig
+	cfg    UDPDiagConfig
 	conn   *sockdiag.Conn
 	events *sockdiag.Events
 
@@ -71,12 +71,12 @@ type peer struct {
 	inbound bool
 }
 
-// NewUDP opens the kernel's interface and tries it. The error matches ErrRefused if the kernel does not serve it.
-func NewUDP(cfg UDPConfig) (*UDP, error) {
+// NewUDPDiag opens the kernel's interface and tries it. The error matches ErrRefused if the kernel does not serve it.
+func NewUDPDiag(cfg UDPDiagConfig) (*UDPDiag, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	u := &UDP{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
+	u := &UDPDiag{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
 		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget}}
 	u.counters = Stats{Name: "sock_diag", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Inferred}
 	var err error
@@ -95,14 +95,14 @@ func NewUDP(cfg UDPConfig) (*UDP, error) {
 }
 
 // Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
-func (u *UDP) Run(ctx context.Context, emit Emit) error {
+func (u *UDPDiag) Run(ctx context.Context, emit Emit) error {
 	u.emit = emit
 	defer u.close()
 	defer context.AfterFunc(ctx, u.events.Interrupt)()
 	return u.during(func() error { return u.loop(ctx) })
 }
 
-func (u *UDP) loop(ctx context.Context) error {
+func (u *UDPDiag) loop(ctx context.Context) error {
 	for {
 		if err := u.sample(); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (u *UDP) loop(ctx context.Context) error {
 
 // sample reads all UDP sockets once. Notices are handled before it only: one that comes while it runs must not be taken
 // for news about a socket the walk has yet to show.
-func (u *UDP) sample() error {
+func (u *UDPDiag) sample() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
@@ -149,7 +149,7 @@ func (u *UDP) sample() error {
 	return nil
 }
 
-func (u *UDP) walk(visit func(*sockdiag.Socket)) error {
+func (u *UDPDiag) walk(visit func(*sockdiag.Socket)) error {
 	var s sockdiag.Socket
 	for _, family := range [...]uint8{unix.AF_INET, unix.AF_INET6} {
 		dump, err := u.conn.DumpUDP(family, sockdiag.UDPSockets)

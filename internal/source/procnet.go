@@ -1,0 +1,205 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// ProcNetConfig says how to watch /proc/net. Only Protocols is required.
+type ProcNetConfig struct {
+	// Protocols are those this source owns: any of TCP, UDP, UDPLite and Raw.
+	Protocols []send.Protocol
+	// FS is the proc file system, default /proc. Owner names the process in it whose network namespace is
+	// watched, default "self". NetNSInode is what sends and stats call that namespace (0 = the sensor's own).
+	FS         procfs.FS
+	Owner      string
+	NetNSInode uint64
+	// MinPeriod, Budget and MaxSockets are as in TCPConfig, with defaults of 100 ms, 0.01 and 65 536.
+	MinPeriod  time.Duration
+	Budget     float64
+	MaxSockets int
+}
+
+// tableNames are the files of a protocol in /proc/net, IPv4 first.
+func tableNames(p send.Protocol) []string {
+	switch p {
+	case send.TCP:
+		return []string{"tcp", "tcp6"}
+	case send.UDP:
+		return []string{"udp", "udp6"}
+	case send.UDPLite:
+		return []string{"udplite", "udplite6"}
+	case send.Raw:
+		return []string{"raw", "raw6"}
+	}
+	return nil
+}
+
+func (c *ProcNetConfig) setDefaults() error {
+	if c.MinPeriod == 0 {
+		c.MinPeriod = 100 * time.Millisecond
+	}
+	if c.Budget == 0 {
+		c.Budget = 0.01
+	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 1 << 16
+	}
+	if c.FS == (procfs.FS{}) {
+		c.FS = procfs.New("")
+	}
+	if c.Owner == "" {
+		c.Owner = "self"
+	}
+	if len(c.Protocols) == 0 {
+		return errors.New("proc: no protocols")
+	}
+	for _, p := range c.Protocols {
+		if tableNames(p) == nil {
+			return fmt.Errorf("proc: no table of %v sockets", p)
+		}
+	}
+	if c.MinPeriod < time.Millisecond || c.Budget < 0 || c.Budget > 1 || c.MaxSockets < 1 || c.MaxSockets > 1<<24 {
+		return fmt.Errorf("proc: period %v, budget %v, %d sockets: at least 1 ms, in (0, 1], in [1, 2^24]", c.MinPeriod,
+			c.Budget, c.MaxSockets)
+	}
+	return nil
+}
+
+// ProcNet is the floor: the socket tables in /proc/net, for what sock_diag does not have (raw, UDP-Lite) and for everything
+// where sock_diag is refused. They have no byte counters, no times and no cookies, so every send is Inferred: a socket
+// with a peer appeared or went, or a connection attempt failed, some time between two samples. Sockets that live between
+// two samples are missed. Sockets no process holds are not looked at.
+type ProcNet struct {
+	ledger
+	cfg    ProcNetConfig
+	tables []procTable
+
+	// owned by the goroutine in Run
+	emit      Emit
+	sockets   map[procKey]*procSocket
+	servers   map[procServer]uint32 // the last pass that saw it
+	listeners listeners
+	fresh     []*procSocket
+	pass      uint32
+	since     boottime.Time // start of the last pass
+	bare      uint64
+	pace      pace
+}
+
+type procTable struct {
+	*procfs.NetTable
+	protocol send.Protocol
+}
+
+// NewProcNet opens the tables. Those the kernel does not have are left out; if it has none of them, or denies them, the error
+// matches ErrRefused.
+func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	p := &ProcNet{cfg: cfg, sockets: make(map[procKey]*procSocket), servers: make(map[procServer]uint32),
+		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
+		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget}}
+	var names []string
+	var missing error
+	for _, protocol := range cfg.Protocols {
+		names = append(names, protocol.String())
+		for _, name := range tableNames(protocol) {
+			table, err := cfg.FS.OpenNetTable(cfg.Owner, name)
+			switch {
+			case err == nil:
+				p.tables = append(p.tables, procTable{NetTable: table, protocol: protocol})
+			case errors.Is(err, fs.ErrNotExist):
+				missing = err
+			default:
+				p.close()
+				return nil, refused("proc", err)
+			}
+		}
+	}
+	if len(p.tables) == 0 {
+		return nil, refused("proc", missing)
+	}
+	slices.Sort(names)
+	p.counters = Stats{Name: "proc", Protocol: strings.Join(names, ","), NetNS: cfg.NetNSInode, Quality: send.Inferred}
+	p.note()
+	return p, nil
+}
+
+// Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+func (p *ProcNet) Run(ctx context.Context, emit Emit) error {
+	p.emit = emit
+	defer p.close()
+	return p.during(func() error { return p.loop(ctx) })
+}
+
+func (p *ProcNet) loop(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		if err := p.sample(); err != nil {
+			return refused("proc", err)
+		}
+		p.note()
+		timer.Reset(p.pace.due.Sub(boottime.Now()))
+	}
+}
+
+// sample reads all tables once.
+func (p *ProcNet) sample() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
+	p.pace.begin(boottime.Now())
+	p.pass++
+	var row procfs.NetSocket
+	for _, table := range p.tables {
+		table.Rewind()
+		for table.Next(&row) {
+			p.observe(&row, table.protocol)
+		}
+		if err := table.Err(); err != nil {
+			return err
+		}
+	}
+	p.sweep()
+	p.since = p.pace.start
+	p.counters.Samples++
+	p.pace.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
+	return nil
+}
+
+// note publishes the present state.
+func (p *ProcNet) note() {
+	p.pacing(&p.pace)
+	p.counters.Sockets, p.counters.Malformed = uint64(len(p.sockets)), 0
+	for _, table := range p.tables {
+		p.counters.Malformed += table.Malformed()
+	}
+	p.publish()
+}
+
+func (p *ProcNet) close() {
+	for _, table := range p.tables {
+		_ = table.Close() // only read from
+	}
+}
