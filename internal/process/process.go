@@ -16,7 +16,7 @@ type Program struct {
 	// sockets the kernel itself holds, empty where the owner could not be found.
 	Path string
 	// Script is the first script argument when Path is an interpreter, made absolute where the working directory is
-	// known; "-c" or "-e" for inline code; otherwise empty.
+	// known; "-c", "-e" or "-r" for inline code; otherwise empty. See the function of that name.
 	Script string
 	UID    uint32
 	// Workload is the cgroup without its instance parts; see Workload.

@@ -1,0 +1,104 @@
+// Package attribution says which process owns a socket and what that process is. It reads /proc only for sockets it has
+// never seen, remembers answers by socket cookie until the socket closes, and describes processes off the hot path. It
+// names an owner only where it saw one holding the socket; everything else is unattributed and counted, never guessed.
+//
+// A socket may be held by several processes (a child inherits its parent's descriptors). The owner is then the oldest
+// holder found, by start and then by PID, init excepted: descriptors are handed down, so the oldest is the likeliest to
+// have opened the socket, and it stays the same while children come and go, where the youngest would name whatever a shell
+// runs next. A source that knows the sender (eBPF) overrules this for each send.
+package attribution
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
+)
+
+// Config of a Resolver; the zero value watches this host with the defaults.
+type Config struct {
+	// Root is where the proc file system is mounted. Default /proc.
+	Root string
+	// Redact takes secrets out of a command line before it is kept. nil keeps command lines as they are.
+	Redact func(cmdline string) string
+	// MaxProcesses bounds the processes described, ended ones included. Default 8192.
+	MaxProcesses int
+	// MaxText bounds the text kept about them, in bytes. Default 16 MiB.
+	MaxText int
+	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 65536.
+	MaxSockets int
+	// KeepExited is how long a process that has ended can still be described. Default 30 min.
+	KeepExited time.Duration
+	// FullScanEvery is the least time between two scans of all descriptors of the host. Default 5 s.
+	FullScanEvery time.Duration
+	// Share is the share of one core that looking for owners may take in the long run; looking is put off beyond it. A
+	// second's worth may be spent at once. Default 0.05.
+	Share float64
+}
+
+// Resolver finds and remembers owners. It is safe for concurrent use; one goroutine should be in Run.
+type Resolver struct {
+	config   Config
+	fs       procfs.FS
+	counters counters
+	// wake tells Run that a process awaits its description.
+	wake chan struct{}
+	// scans counts finished full scans, nextScan is when the next may begin in nanoseconds since boot.
+	scans    atomic.Uint32
+	nextScan atomic.Int64
+
+	// scanning is held by whoever looks for an owner. It guards what follows and is taken before mu.
+	scanning sync.Mutex
+	scanner  scanner
+	// completed: the last full scan saw every descriptor of the host.
+	completed bool
+
+	// mu guards what is remembered; it is never held while /proc is read.
+	mu        sync.RWMutex
+	sockets   sockets
+	processes processes
+}
+
+// New returns a resolver that has read nothing yet. It fails only for a configuration out of range.
+func New(c Config) (*Resolver, error) {
+	if c.MaxProcesses < 0 || c.MaxText < 0 || c.MaxSockets < 0 || c.KeepExited < 0 || c.FullScanEvery < 0 || c.Share < 0 || c.Share > 1 {
+		return nil, errors.New("attribution: limits must not be negative and the share at most 1")
+	}
+	setDefault(&c.Root, "/proc")
+	setDefault(&c.MaxProcesses, 8192)
+	setDefault(&c.MaxText, 16<<20)
+	setDefault(&c.MaxSockets, 1<<16)
+	setDefault(&c.KeepExited, 30*time.Minute)
+	setDefault(&c.FullScanEvery, 5*time.Second)
+	setDefault(&c.Share, 0.05)
+	if c.Redact == nil {
+		c.Redact = func(cmdline string) string { return cmdline }
+	}
+	r := &Resolver{config: c, fs: procfs.New(c.Root), wake: make(chan struct{}, 1)}
+	r.sockets.limit = c.MaxSockets
+	r.processes.limit, r.processes.textLimit = c.MaxProcesses, c.MaxText
+	r.scanner = newScanner(r.fs, 4*c.MaxSockets, newBudget(c.Share), &r.counters)
+	return r, nil
+}
+
+func setDefault[T comparable](v *T, value T) {
+	var unset T
+	if *v == unset {
+		*v = value
+	}
+}
+
+// Process returns what is known of a process that has owned a socket, now or before it ended. Parents and user name
+// follow a moment after the first send. ok is false for a process never seen, or forgotten since it ended.
+func (r *Resolver) Process(id process.ID) (info process.Info, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	e, ok := r.processes.byID[id]
+	if !ok {
+		return process.Info{}, false
+	}
+	return e.info, true
+}

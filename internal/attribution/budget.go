@@ -1,0 +1,43 @@
+package attribution
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// burst is how much looking may be saved up.
+const burst = time.Second
+
+// budget keeps looking for owners within a share of one core. It may be overdrawn, which is paid back first.
+type budget struct {
+	share  float64
+	credit time.Duration
+	last   int64
+}
+
+func newBudget(share float64) budget { return budget{share: share, credit: burst, last: sinceBoot()} }
+
+// refill adds what has accrued until now, in nanoseconds since boot.
+func (b *budget) refill(now int64) {
+	if now > b.last {
+		b.credit = min(burst, b.credit+time.Duration(b.share*float64(now-b.last)))
+		b.last = now
+	}
+}
+
+func (b *budget) spend(cost time.Duration) { b.credit -= cost }
+
+// some reports whether there is credit for the likely places, ample whether for the unlikely ones as well: these may use
+// up the first half only, so that sockets whose owner has long gone do not starve those whose owner would be found.
+func (b *budget) some() bool  { return b.credit > 0 }
+func (b *budget) ample() bool { return b.credit > burst/2 }
+
+// sinceBoot is the clock of StartTicks: nanoseconds since boot, suspend included.
+func sinceBoot() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
+}

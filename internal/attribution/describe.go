@@ -1,0 +1,152 @@
+package attribution
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
+)
+
+// errKernelThread is returned for a thread of the kernel, which is no program.
+var errKernelThread = errors.New("attribution: a kernel thread")
+
+// errExecuting is returned for a process that keeps changing its image while it is read.
+var errExecuting = errors.New("attribution: the process is executing another program")
+
+// subject is a process to describe: id.StartTicks 0 takes whichever has the PID. tid, if not 0, is the thread to read it
+// through: the first one may have exited.
+type subject struct {
+	id  process.ID
+	tid int32
+}
+
+// know returns the entry of a process that has just been seen sending or holding a socket, reading its essentials if it
+// is new or has executed another program since. It fails with procfs.ErrGone if the process has ended.
+func (r *Resolver) know(who subject, b *procfs.Buffer) (*entry, error) {
+	p, err := r.fs.OpenPID(who.id.PID)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	var stat procfs.PIDStat
+	if err := p.Stat(b, &stat); err != nil {
+		return nil, err
+	}
+	if who.id.StartTicks != 0 && who.id.StartTicks != stat.StartTicks {
+		return nil, procfs.ErrGone
+	}
+	if stat.KernelThread() {
+		return nil, errKernelThread
+	}
+	who.id.StartTicks = stat.StartTicks
+	now := sinceBoot()
+	if e := r.unchanged(who, p, stat.StartStack, now, b); e != nil {
+		return e, nil
+	}
+	info, stack, err := r.essentials(who, p, b)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	e := r.processes.add(info, stack, now)
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default: // Run is already due to wake
+	}
+	return e, nil
+}
+
+// unchanged returns the entry of a known process that still runs what it ran, nil for any other.
+func (r *Resolver) unchanged(who subject, p procfs.PID, stack uint64, now int64, b *procfs.Buffer) *entry {
+	exe, err := p.Exe(b)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.processes.byID[who.id]
+	if e == nil || e.stack != stack || err != nil || process.Printable(exe, process.MaxText) != e.info.Program.Path {
+		return nil
+	}
+	e.checked.Store(now)
+	r.processes.touch(e)
+	return e
+}
+
+// essentials reads, by /proc alone because the process may be gone in a millisecond, what names it and all that cannot be
+// had later. If the process executes another program meanwhile it is read again, so that no answer mixes two.
+func (r *Resolver) essentials(who subject, leader procfs.PID, b *procfs.Buffer) (process.Info, uint64, error) {
+	p := leader
+	if who.tid != 0 {
+		t, err := leader.Thread(who.tid)
+		if err != nil {
+			return process.Info{}, 0, err
+		}
+		defer t.Close()
+		p = t
+	}
+	const attempts = 3
+	for range attempts {
+		info, stack, err := r.readOnce(who.id, p, b)
+		if err != nil {
+			return info, 0, err
+		}
+		var after procfs.PIDStat
+		if err := p.Stat(b, &after); err != nil || after.StartStack == stack {
+			return info, stack, nil // gone by now, but it was read while it lived
+		}
+	}
+	return process.Info{}, 0, errExecuting
+}
+
+// readOnce reads the essentials once. What only decorates a row may be missing; what names the program may not.
+func (r *Resolver) readOnce(id process.ID, p procfs.PID, b *procfs.Buffer) (process.Info, uint64, error) {
+	var stat procfs.PIDStat
+	if err := p.Stat(b, &stat); err != nil {
+		return process.Info{}, 0, err
+	}
+	info := process.Info{ID: id, Name: process.Printable(string(stat.Comm), process.MaxText), StartTime: started(id),
+		Parent: process.ID{PID: stat.Parent}}
+	stack := stat.StartStack
+	exe, err := p.Exe(b)
+	if err != nil {
+		return info, 0, err
+	}
+	uids, err := p.UIDs(b)
+	if err != nil {
+		return info, 0, err
+	}
+	cgroup, err := p.Cgroup(b)
+	if err != nil {
+		return info, 0, err
+	}
+	args, err := p.Args(b)
+	if err != nil {
+		return info, 0, err
+	}
+	cwd := ""
+	if process.IsInterpreter(exe) {
+		cwd, _ = p.Cwd(b) // without it a relative script stays relative
+	}
+	info.NetNS, _ = p.NetNS(b)
+	info.Cmdline = r.cmdline(args)
+	info.CgroupPath = process.Printable(cgroup, process.MaxText)
+	info.SystemdUnit = process.SystemdUnit(cgroup)
+	info.ContainerID, info.ContainerRuntime = process.ContainerID(cgroup)
+	info.Program = process.Program{Path: process.Printable(exe, process.MaxText), Script: process.Script(exe, args, cwd),
+		UID: uids.Real, Workload: process.Workload(cgroup)}
+	return info, stack, nil
+}
+
+// cmdline is the command line as it is kept: printable, without secrets, bounded.
+func (r *Resolver) cmdline(args []string) string {
+	whole := process.Printable(strings.Join(args, " "), 1<<20)
+	return process.Printable(r.config.Redact(whole), process.MaxText)
+}
+
+// started is the wall-clock time at which a process started.
+func started(id process.ID) time.Time {
+	const tick = time.Second / procfs.ClockTicks
+	age := time.Duration(sinceBoot()) - time.Duration(id.StartTicks)*tick
+	return time.Now().Add(-age).UTC()
+}

@@ -1,0 +1,82 @@
+package attribution
+
+import (
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// Owner returns the process that owns the socket. sender is the PID of the sending process if the source knows it, else 0.
+// A socket held by the kernel itself has the zero ID and a Program whose Path is process.Kernel. ok is false, and the send
+// counted as unattributed, if nobody was found; the Program then has the UID of the socket only.
+//
+// For a socket seen before Owner takes one look into memory and allocates nothing. For a new one it reads /proc on the
+// caller's goroutine: the processes not yet scanned, newest first, then those of the socket's user that owned sockets
+// before, then the others of that user, then, if none was made lately, all. Every scan notes all sockets it passes, so
+// many new sockets cost one pass.
+func (r *Resolver) Owner(s send.Socket, sender int32) (id process.ID, program process.Program, ok bool) {
+	key := keyOf(s)
+	if sender > 0 {
+		if id, program, ok = r.ownerBySender(sender, key); ok {
+			return id, program, true
+		}
+	}
+	id, program, a := r.recall(s, key)
+	if a == unknown {
+		r.counters.misses.Add(1)
+		id, program, a = r.resolve(s, key)
+	} else {
+		r.counters.hits.Add(1)
+	}
+	switch a {
+	case owned:
+		return id, program, true
+	case kernelOwned:
+		r.counters.kernel.Add(1)
+		return process.ID{}, process.Program{Path: process.Kernel}, true
+	}
+	r.counters.unattributed.Add(1)
+	return process.ID{}, process.Program{UID: s.UID}, false
+}
+
+// Forget drops what is remembered of a socket that has closed. Sockets without a cookie are known by their inode.
+func (r *Resolver) Forget(s send.Socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sockets.forget(keyOf(s))
+}
+
+// answer is what memory says about a socket.
+type answer uint8
+
+const (
+	unknown answer = iota // look for the owner
+	owned
+	kernelOwned
+	nobody // looked for, not found, and not yet time to look again
+)
+
+// recall answers from memory.
+func (r *Resolver) recall(s send.Socket, key socketKey) (process.ID, process.Program, answer) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	known, ok := r.sockets.byKey[key]
+	switch {
+	case !ok:
+		return process.ID{}, process.Program{}, unknown
+	case known.owner != nil:
+		if known.owner.exited && s.Inode != 0 && !known.orphaned {
+			return process.ID{}, process.Program{}, unknown // it lives on in another process: inherited, or passed on
+		}
+		if key.cookie == 0 && sinceBoot()-known.verified > recheckAfter {
+			return process.ID{}, process.Program{}, unknown // the kernel may have given the inode to another socket
+		}
+		return known.owner.info.ID, known.owner.info.Program, owned
+	case s.Inode != 0 && known.looked != r.scans.Load():
+		return process.ID{}, process.Program{}, unknown // there was a full scan since
+	case known.kernel:
+		return process.ID{}, process.Program{}, kernelOwned
+	case s.Inode != 0 && known.searches < maxSearches && sinceBoot() >= r.nextScan.Load():
+		return process.ID{}, process.Program{}, unknown
+	}
+	return process.ID{}, process.Program{}, nobody
+}

@@ -1,0 +1,152 @@
+package attribution
+
+import (
+	"sync/atomic"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+)
+
+// entry is a process that owns or owned a socket. Guarded by Resolver.mu but for checked.
+type entry struct {
+	info process.Info
+	// stack tells one image from the next, see procfs.PIDStat.
+	stack uint64
+	// talked is a sequence number of its last new socket.
+	talked uint64
+	// checked is when the PID was last seen to be this process, in nanoseconds since boot.
+	checked atomic.Int64
+	exited  bool
+	// ended is when it was found to have exited, in nanoseconds since boot.
+	ended int64
+	// evicted: no longer in the table, though a socket may still point here; only ID and Program are left.
+	evicted bool
+}
+
+// processes is a bounded memory of processes.
+type processes struct {
+	limit, textLimit int
+	byID             map[process.ID]*entry
+	live             map[int32]*entry
+	// exited are the ended ones, longest ago first.
+	exited []*entry
+	// pending await their full description.
+	pending []process.ID
+	text    int
+	evicted uint64
+	talks   uint64
+}
+
+// add remembers a process, or renews what is known of it, and makes room by forgetting others: those that ended first,
+// then the living that have been quiet for longest among a few picked at random.
+func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
+	if t.byID == nil {
+		t.byID, t.live = make(map[process.ID]*entry), make(map[int32]*entry)
+	}
+	if old := t.live[info.ID.PID]; old != nil && old.info.ID != info.ID {
+		t.exit(old, now)
+	}
+	e := t.byID[info.ID]
+	if e == nil {
+		e = &entry{}
+		t.byID[info.ID] = e
+		t.live[info.ID.PID] = e
+	}
+	t.text += textOf(info) - textOf(e.info)
+	e.info, e.stack = info, stack
+	e.checked.Store(now)
+	t.touch(e)
+	if len(t.pending) >= t.limit {
+		t.pending = t.pending[1:]
+	}
+	t.pending = append(t.pending, info.ID)
+	for (len(t.byID) > t.limit || t.text > t.textLimit) && t.evictOne(e) {
+	}
+	return e
+}
+
+// touch notes that e has a new socket.
+func (t *processes) touch(e *entry) {
+	t.talks++
+	e.talked = t.talks
+}
+
+// describe adds to a process that is still known what its essentials lack.
+func (t *processes) describe(d process.Info) {
+	e := t.byID[d.ID]
+	if e == nil {
+		return
+	}
+	t.text -= textOf(e.info)
+	e.info.Name, e.info.Username = d.Name, d.Username
+	e.info.Parent, e.info.ParentPath, e.info.ParentCmdline = d.Parent, d.ParentPath, d.ParentCmdline
+	e.info.GrandparentPath, e.info.GrandparentCmdline = d.GrandparentPath, d.GrandparentCmdline
+	t.text += textOf(e.info)
+	for t.text > t.textLimit && t.evictOne(e) {
+	}
+}
+
+// exit notes that a process has ended.
+func (t *processes) exit(e *entry, now int64) {
+	if e.exited || e.evicted {
+		return
+	}
+	e.exited, e.info.Exited, e.ended = true, true, now
+	if t.live[e.info.ID.PID] == e {
+		delete(t.live, e.info.ID.PID)
+	}
+	t.exited = append(t.exited, e)
+}
+
+// expire forgets the processes that ended before the given instant.
+func (t *processes) expire(before int64) {
+	for len(t.exited) > 0 && t.exited[0].ended < before {
+		t.drop(t.exited[0])
+	}
+}
+
+// evictOne forgets one process other than keep; false if there is none.
+func (t *processes) evictOne(keep *entry) bool {
+	var victim *entry
+	if len(t.exited) > 0 {
+		victim = t.exited[0]
+	} else {
+		tries := 16
+		for _, e := range t.live {
+			if e != keep && (victim == nil || e.talked < victim.talked) {
+				victim = e
+			}
+			if tries--; tries == 0 {
+				break
+			}
+		}
+	}
+	if victim == nil || victim == keep {
+		return false
+	}
+	t.drop(victim)
+	t.evicted++
+	return true
+}
+
+// drop forgets a process. Sockets that point to it keep its name.
+func (t *processes) drop(e *entry) {
+	id := e.info.ID
+	delete(t.byID, id)
+	if t.live[id.PID] == e {
+		delete(t.live, id.PID)
+	}
+	if len(t.exited) > 0 && t.exited[0] == e {
+		t.exited[0] = nil
+		t.exited = t.exited[1:]
+	}
+	t.text -= textOf(e.info)
+	e.info = process.Info{ID: id, Program: e.info.Program, Exited: e.exited}
+	e.evicted = true
+}
+
+// textOf is the text an entry keeps alive, in bytes. Parents are counted with each child, though children share them.
+func textOf(i process.Info) int {
+	return len(i.Program.Path) + len(i.Program.Script) + len(i.Program.Workload) + len(i.Name) + len(i.Cmdline) +
+		len(i.Username) + len(i.ParentPath) + len(i.ParentCmdline) + len(i.GrandparentPath) + len(i.GrandparentCmdline) +
+		len(i.CgroupPath) + len(i.SystemdUnit) + len(i.ContainerID)
+}

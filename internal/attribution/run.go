@@ -1,0 +1,115 @@
+package attribution
+
+import (
+	"context"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
+)
+
+// reapEvery is how often ended processes are looked for, maxRechecks how many living ones are looked at again each time
+// for a reused PID or another program, reapShare the share of one core this may take on a host with very many processes.
+const (
+	reapEvery   = 2 * time.Second
+	maxRechecks = 256
+	reapShare   = 0.01
+)
+
+// Run completes descriptions, notes which processes have ended and forgets those that ended long ago, until ctx ends; it
+// then returns nil. Owner never waits for it. Without Run, descriptions stay bare and ended processes are forgotten only
+// for lack of room.
+func (r *Resolver) Run(ctx context.Context) error {
+	e := newEnricher(r)
+	timer := time.NewTimer(reapEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+			for id, ok := r.nextPending(); ok && ctx.Err() == nil; id, ok = r.nextPending() {
+				e.enrich(ctx, id)
+			}
+		case <-timer.C:
+			began := time.Now()
+			r.reap(e)
+			clear(e.users) // names change rarely, but they change
+			timer.Reset(max(reapEvery, time.Duration(float64(time.Since(began))/reapShare)))
+		}
+	}
+}
+
+// nextPending takes the process that has waited longest for its description.
+func (r *Resolver) nextPending() (process.ID, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.processes
+	if len(t.pending) == 0 {
+		t.pending = nil
+		return process.ID{}, false
+	}
+	id := t.pending[0]
+	t.pending = t.pending[1:]
+	return id, true
+}
+
+// reap notes which owners have ended and which run another program now, and forgets those that ended long ago.
+func (r *Resolver) reap(e *enricher) {
+	pids, whole, err := r.fs.AppendPIDs(nil, maxListed, &e.buffer)
+	if err != nil {
+		return
+	}
+	there := make(map[int32]bool, len(pids))
+	for _, pid := range pids {
+		there[pid] = true
+	}
+	now := sinceBoot()
+	var recheck []process.ID
+	r.mu.Lock()
+	for pid, owner := range r.processes.live {
+		switch {
+		case !there[pid] && whole:
+			r.processes.exit(owner, now)
+		case len(recheck) < maxRechecks:
+			recheck = append(recheck, owner.info.ID)
+		}
+	}
+	r.processes.expire(now - int64(r.config.KeepExited))
+	r.mu.Unlock()
+	for _, id := range recheck {
+		r.recheck(id, &e.buffer)
+	}
+}
+
+// recheck looks at one living owner again. A map is walked in random order, so all of many have their turn.
+func (r *Resolver) recheck(id process.ID, b *procfs.Buffer) {
+	p, err := r.fs.OpenPID(id.PID)
+	if err != nil {
+		return // ended since; the next list will tell
+	}
+	defer p.Close()
+	var stat procfs.PIDStat
+	if err := p.Stat(b, &stat); err != nil {
+		return
+	}
+	r.mu.Lock()
+	owner := r.processes.byID[id]
+	if owner != nil && stat.StartTicks != id.StartTicks {
+		r.counters.reused.Add(1)
+		r.processes.exit(owner, sinceBoot())
+		owner = nil
+	}
+	changed := owner != nil && owner.stack != stat.StartStack && stat.State != 'Z'
+	if owner != nil {
+		owner.checked.Store(sinceBoot())
+	}
+	r.mu.Unlock()
+	if changed {
+		if info, stack, err := r.essentials(subject{id: id}, p, b); err == nil {
+			r.mu.Lock()
+			r.processes.add(info, stack, sinceBoot())
+			r.mu.Unlock()
+		}
+	}
+}
