@@ -1,0 +1,194 @@
+package replay
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+)
+
+// MaxFlowLine is the longest line of our flow format that is read: room for two million sends. A line of conn.log has
+// MaxLogLine.
+const (
+	MaxFlowLine = 64 << 20
+	MaxLogLine  = 1 << 20
+)
+
+// maxText bounds id, process, destination and host, which become keys.
+const maxText = 4096
+
+// FlowSend is one send of a recorded flow, At since whatever moment the file counts from.
+type FlowSend struct {
+	At    time.Duration
+	Bytes uint64
+}
+
+// Flow is one line of our own format, JSON Lines:
+//
+//	{"id": "...", "sends": [[seconds, bytes], ...], "window_s": 3600, "resolution_ms": 1000,
+//	 "process": "/usr/bin/x", "destination": "192.0.2.1:443", "host": "web1"}
+//
+// Only sends is required. Other members are passed over, except that dst, dport and proto stand in for a missing
+// destination. Of a member given twice the last counts.
+type Flow struct {
+	ID         []byte     // a JSON string or number, ready to be written out again; nil without one
+	Sends      []FlowSend // oldest first; sends of one instant in the order of the line
+	Window     time.Duration
+	Resolution time.Duration // as declared, otherwise as the sends show: a second, a millisecond, or 0 for finer
+	Process    string
+	Host       string
+	// Destination is protocol://host:port, where protocol and port may be missing.
+	Destination string
+}
+
+// Decode reads one line into f, whose memory it reuses; nothing in f points into line afterwards. Seconds may be unsorted
+// and repeated, fractions of a byte are rounded; negative, infinite and missing numbers are errors, named by the position
+// of the send. Where the JSON is sound but a value is wrong, f.ID is set even so, and where the JSON breaks it is set if
+// it stood before the fault.
+func (f *Flow) Decode(line []byte) error {
+	*f = Flow{ID: f.ID[:0], Sends: f.Sends[:0]}
+	d := flowDecoder{scanner: scanner{text: line}, flow: f}
+	err := d.object()
+	if err == nil {
+		err = d.end()
+	}
+	if len(f.ID) == 0 {
+		f.ID = nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case d.fault != nil:
+		return d.fault
+	case !d.seen:
+		return errors.New("no sends")
+	}
+	byTime := func(a, b FlowSend) int { return cmp.Compare(a.At, b.At) }
+	if !slices.IsSortedFunc(f.Sends, byTime) {
+		slices.SortStableFunc(f.Sends, byTime)
+	}
+	d.finish()
+	return nil
+}
+
+// Name returns the id as plain text, empty without one.
+func (f *Flow) Name() string {
+	if len(f.ID) < 2 || f.ID[0] != '"' {
+		return string(f.ID)
+	}
+	name, _ := unquote(f.ID[1 : len(f.ID)-1])
+	return name
+}
+
+// flowDecoder reads one line. Broken JSON ends it; a fault, which is a wrong value in sound JSON, is kept and the rest is
+// still read, so that the line can be reported under its id.
+type flowDecoder struct {
+	scanner
+	flow              *Flow
+	fault             error // the first
+	seen              bool  // there were sends
+	declared          bool  // the line says its resolution
+	dst, dport, proto string
+}
+
+func (d *flowDecoder) wrong(err error) { d.fault = cmp.Or(d.fault, err) }
+
+func (d *flowDecoder) object() error {
+	if err := d.expect('{'); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := d.next('}', n)
+		if err != nil || !more {
+			return err
+		}
+		name, err := d.key()
+		if err != nil {
+			return err
+		}
+		if string(name) == "sends" && d.peek() == '[' {
+			if err := d.sends(); err != nil {
+				return err
+			}
+			continue
+		}
+		value, err := d.value()
+		if err != nil {
+			return err
+		}
+		if err := d.member(name, value); err != nil {
+			d.wrong(fmt.Errorf("%s %w", name, err))
+		}
+	}
+}
+
+// member takes in one value other than the sends; null is as good as absent.
+func (d *flowDecoder) member(name []byte, value token) (err error) {
+	if value.Kind == 'n' {
+		return nil
+	}
+	f := d.flow
+	switch string(name) {
+	case "id":
+		f.ID, err = value.id(f.ID[:0])
+	case "sends":
+		err = errors.New("is not an array")
+	case "window_s":
+		f.Window, err = value.seconds()
+	case "resolution_ms":
+		f.Resolution, err = value.seconds()
+		f.Resolution /= 1000
+		d.declared = true
+	case "process":
+		f.Process, err = value.string()
+	case "destination":
+		f.Destination, err = value.string()
+	case "host":
+		f.Host, err = value.string()
+	case "dst":
+		d.dst, _ = value.string()
+	case "proto":
+		d.proto, _ = value.string()
+	case "dport":
+		d.dport = string(clip(value.Raw))
+	}
+	return err
+}
+
+// finish settles what the line did not say outright.
+func (d *flowDecoder) finish() {
+	f := d.flow
+	if f.Destination == "" && d.dst != "" {
+		f.Destination = d.dst
+		if d.dport != "" {
+			f.Destination = net.JoinHostPort(d.dst, d.dport)
+		}
+		if d.proto != "" {
+			f.Destination = d.proto + "://" + f.Destination
+		}
+	}
+	if d.declared || len(f.Sends) == 0 {
+		return
+	}
+	clock := coarsest
+	for _, s := range f.Sends {
+		clock.fit(s.At)
+	}
+	f.Resolution = time.Duration(clock)
+}
+
+// id appends the token as JSON, strings in one spelling.
+func (t token) id(dst []byte) ([]byte, error) {
+	if t.Kind == '0' && len(t.Raw) <= maxText {
+		return append(dst, t.Raw...), nil
+	}
+	text, err := t.string()
+	if err != nil {
+		return dst, err
+	}
+	quoted, err := json.Marshal(text)
+	return append(dst, quoted...), err
+}

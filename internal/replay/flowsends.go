@@ -1,0 +1,117 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxSends bounds the sends of one flow: 64 MiB of memory.
+const maxSends = 1 << 22
+
+var (
+	errNotFinite = errors.New("is not a finite number")
+	errNotString = errors.New("is not a string")
+	errNotPair   = errors.New("is not [seconds, bytes]")
+)
+
+// sends reads [[seconds, bytes], ...].
+func (d *flowDecoder) sends() error {
+	if err := d.expect('['); err != nil {
+		return err
+	}
+	d.seen = true
+	d.flow.Sends = d.flow.Sends[:0]
+	for n := 0; ; n++ {
+		more, err := d.next(']', n)
+		if err != nil || !more {
+			return err
+		}
+		one, fault, err := d.send()
+		if err != nil {
+			return err
+		}
+		if n >= maxSends {
+			d.wrong(fmt.Errorf("more than %d sends", maxSends))
+		}
+		if fault != nil {
+			d.wrong(fmt.Errorf("send %d: %w", n+1, fault))
+		}
+		if d.fault == nil {
+			d.flow.Sends = append(d.flow.Sends, one)
+		}
+	}
+}
+
+// send reads one [seconds, bytes]; a fault is sound JSON that is something else.
+func (s *scanner) send() (one FlowSend, fault, err error) {
+	if s.peek() != '[' {
+		value, err := s.value()
+		return one, fmt.Errorf("%q %w", clip(value.Raw), errNotPair), err
+	}
+	s.pos++
+	n := 0
+	for ; ; n++ {
+		more, err := s.next(']', n)
+		if err != nil {
+			return one, nil, err
+		}
+		if !more {
+			break
+		}
+		value, err := s.value()
+		if err != nil {
+			return one, nil, err
+		}
+		var wrong error
+		switch n {
+		case 0:
+			one.At, wrong = value.seconds()
+		case 1:
+			one.Bytes, wrong = value.bytes()
+		}
+		if wrong != nil && fault == nil {
+			fault = fmt.Errorf("%s %q %w", [...]string{"seconds", "bytes"}[n], clip(value.Raw), wrong)
+		}
+	}
+	if n != 2 && fault == nil {
+		fault = fmt.Errorf("%d values: %w", n, errNotPair)
+	}
+	return one, fault, nil
+}
+
+// seconds reads a number of seconds, not negative.
+func (t token) seconds() (time.Duration, error) {
+	if err := t.number(); err != nil {
+		return 0, err
+	}
+	return parseSeconds(t.Raw)
+}
+
+// bytes reads a count of bytes.
+func (t token) bytes() (uint64, error) {
+	if err := t.number(); err != nil {
+		return 0, err
+	}
+	return parseBytes(t.Raw)
+}
+
+func (t token) number() error {
+	switch t.Kind {
+	case '0':
+		return nil
+	case 'N':
+		return errNotFinite
+	}
+	return errNumber
+}
+
+func (t token) string() (string, error) {
+	if t.Kind != '"' {
+		return "", errNotString
+	}
+	if len(t.Raw) > maxText {
+		return "", fmt.Errorf("is longer than %d bytes", maxText)
+	}
+	return unquote(t.Raw)
+}
