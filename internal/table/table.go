@@ -15,7 +15,8 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
 )
 
-// Deps is what the tables read. Store and Ranker are required; the rest may be nil where there is no live sensor.
+// Deps is what the tables read. Store and Ranker are required, Sensor and Host unless Replay; the other functions may be
+// nil. A table that is only described, not asked, needs none of them.
 type Deps struct {
 	Store   *history.Store
 	Ranker  *candidate.Ranker
@@ -25,6 +26,8 @@ type Deps struct {
 	Clock   boottime.Clock
 	Host    func() Host
 	Role    string
+	// Replay leaves out the status of a live sensor.
+	Replay bool
 }
 
 // Host is what only the main package knows of the running sensor.
@@ -48,7 +51,7 @@ func All(d Deps) []*table.Plugin {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
 	}
 	tables := []*table.Plugin{beaconCandidates(d), processOutboundStats(d), processSendHistory(d)}
-	if d.Sensor != nil {
+	if !d.Replay {
 		tables = append(tables, beaconSensorStatus(d), beaconSensorSources(d))
 	}
 	return tables
