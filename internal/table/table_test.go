@@ -1,0 +1,220 @@
+package table
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/osquery/osquery-go/plugin/table"
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
+)
+
+const epoch = 1_700_000_000 // the recorded clock: boot time is time since 1970
+
+// filled returns dependencies over a store with two programs: an implant, with a process still known, and a server agent.
+func filled(t testing.TB) Deps {
+	store, err := history.New(history.Config{})
+	require.NoError(t, err)
+	ranker, err := candidate.New(candidate.Config{Store: store})
+	require.NoError(t, err)
+	for i := range 20 {
+		for _, p := range []struct {
+			path, addr string
+			pid        int32
+		}{{"/tmp/\x1b[31mimplant\xff", "198.51.100.7:443", 7}, {"/usr/bin/agent", "[2001:db8::1]:8443", 8}} {
+			store.Record(&history.Key{Program: process.Program{Path: p.path, UID: 4_000_000_000}}, process.ID{PID: p.pid, StartTicks: 5}, &send.Send{
+				Socket: send.Socket{Protocol: send.TCP, Local: netip.MustParseAddrPort("10.0.0.5:40000"), Remote: netip.MustParseAddrPort(p.addr), NetNS: 4026531840},
+				Kind:   send.Data, At: boottime.Time((epoch + time.Duration(60*i)) * time.Second), Bytes: 151, Received: 3 << 32, Sends: 1, Within: 4 * time.Millisecond})
+		}
+	}
+	ranker.Refresh()
+	live, err := sensor.New(sensor.Config{Ladders: []sensor.Ladder{{Protocol: "tcp", Rungs: []sensor.Rung{{Name: "sock_diag"}}}},
+		Owner: func(send.Socket, int32) (process.ID, process.Program, bool) {
+			return process.ID{}, process.Program{}, false
+		},
+		Record: func(process.Program, process.ID, *send.Send) {}, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	return Deps{Store: store, Ranker: ranker, Sensor: live, Clock: boottime.Recorded(), Role: "web server",
+		Host: func() Host {
+			return Host{PID: 42, Version: "v0", ResidentSize: 5 << 30, UserTime: 1500 * time.Millisecond}
+		},
+		Process: func(id process.ID) (process.Info, bool) {
+			return process.Info{ID: id, Name: "implant\n", Cmdline: "implant \x07 --fast", Parent: process.ID{PID: 1},
+				ParentPath: "/sbin/init", StartTime: time.Unix(epoch-100, 0), Exited: true}, id.PID == 7
+		}}
+}
+
+// ask calls a table as osquery does.
+func ask(t testing.TB, d Deps, name string, equal map[string]string) []map[string]string {
+	type constraint struct {
+		Op   int    `json:"op"`
+		Expr string `json:"expr"`
+	}
+	type column struct {
+		Name     string       `json:"name"`
+		List     []constraint `json:"list"`
+		Affinity string       `json:"affinity"`
+	}
+	query := struct {
+		Constraints []column `json:"constraints"`
+	}{Constraints: []column{}}
+	for k, v := range equal {
+		c := column{Name: k, Affinity: "TEXT", List: []constraint{}}
+		for value := range strings.SplitSeq(v, ",") {
+			c.List = append(c.List, constraint{int(table.OperatorEquals), value})
+		}
+		query.Constraints = append(query.Constraints, c)
+	}
+	text, err := json.Marshal(query)
+	require.NoError(t, err)
+	response := named(t, d, name).Call(context.Background(), map[string]string{"action": "generate", "context": string(text)})
+	require.EqualValues(t, 0, response.Status.Code, response.Status.Message)
+	return response.Response
+}
+
+func named(t testing.TB, d Deps, name string) *table.Plugin {
+	for _, p := range All(d) {
+		if p.Name() == name {
+			return p
+		}
+	}
+	t.Fatalf("no table %s", name)
+	return nil
+}
+
+func TestEveryColumnIsDescribedAndIndexedOnPurpose(t *testing.T) {
+	indexed := map[string]bool{"pid": true, "path": true, "remote_address": true}
+	for _, p := range All(filled(t)) {
+		spec := p.Spec()
+		require.NotEmpty(t, spec.Description, p.Name())
+		require.NotEmpty(t, spec.Examples, p.Name())
+		seen := map[string]bool{}
+		for _, c := range spec.Columns {
+			require.NotEmpty(t, c.Description, "%s.%s", p.Name(), c.Name)
+			require.False(t, seen[c.Name], "%s.%s twice", p.Name(), c.Name)
+			seen[c.Name] = true
+			if !strings.HasPrefix(p.Name(), "beacon_sensor") {
+				require.Equal(t, indexed[c.Name], c.Index, "%s.%s", p.Name(), c.Name)
+			}
+			require.NotZero(t, c.Options(), "%s.%s: without an option osquery would index it", p.Name(), c.Name)
+		}
+	}
+}
+
+func TestRowsFitTheirColumns(t *testing.T) {
+	d := filled(t)
+	for _, p := range All(d) {
+		rows := ask(t, d, p.Name(), nil)
+		require.NotEmpty(t, rows, p.Name())
+		types := map[string]table.ColumnType{}
+		for _, c := range p.Spec().Columns {
+			types[c.Name] = c.Type
+		}
+		for _, r := range rows {
+			for k, v := range r {
+				kind, ok := types[k]
+				require.True(t, ok, "%s has no column %s", p.Name(), k)
+				require.NoError(t, fits(kind, v), "%s.%s = %q", p.Name(), k, v)
+			}
+		}
+	}
+}
+
+// fits reports whether osquery can cast v to the type; an empty value is NULL.
+func fits(kind table.ColumnType, v string) error {
+	var err error
+	switch {
+	case v == "" && kind != table.ColumnTypeText:
+	case kind == table.ColumnTypeInteger:
+		_, err = strconv.ParseInt(v, 10, 32)
+	case kind == table.ColumnTypeBigInt:
+		_, err = strconv.ParseInt(v, 10, 64)
+	case kind == table.ColumnTypeDouble:
+		_, err = strconv.ParseFloat(v, 64)
+	default:
+		for _, r := range v {
+			if r < 0x20 || r == 0x7f || r == '\uFFFD' && !strings.Contains(v, "\uFFFD") {
+				err = fmt.Errorf("control character %q", r)
+			}
+		}
+	}
+	return err
+}
+
+func TestCandidateRow(t *testing.T) {
+	rows := ask(t, filled(t), "beacon_candidates", map[string]string{"pid": "7"})
+	require.Len(t, rows, 1)
+	r := rows[0]
+	for column, want := range map[string]string{
+		"scope": "destination", "pid": "7", "uid": "4000000000", "path": "/tmp/ [31mimplant\uFFFD", "cmdline": "implant   --fast",
+		"parent": "1", "parent_path": "/sbin/init", "start_time": "1699999900", "family": "2", "protocol": "6",
+		"local_address": "10.0.0.5", "remote_address": "198.51.100.7", "remote_port": "443", "destination_class": "public",
+		"first_seen": "1700000000", "last_seen": "1700001140", "beats": "20", "bytes_sent": "3020", "interval_ms": "60000",
+		"size_bytes": "151", "timing_share": "1.000", "insufficient": "0", "network_facing": "-1", "expected": "-1",
+		"severity": "", "role": "web server", "resolution_ms": "4", "quality": "exact", "interval_class": "1m",
+		"size_class": "256B", "net_namespace": "4026531840",
+	} {
+		require.Equal(t, want, r[column], column)
+	}
+	score, err := strconv.ParseFloat(r["score"], 64)
+	require.NoError(t, err)
+	require.Greater(t, score, 0.9)
+	require.Contains(t, r["reason"], "60 s")
+}
+
+func TestEqualitiesArePushedDown(t *testing.T) {
+	d := filled(t)
+	for _, name := range []string{"beacon_candidates", "process_outbound_stats", "process_send_history"} {
+		all := len(ask(t, d, name, nil))
+		for _, tt := range []struct {
+			column, value string
+			want          int // share of all rows
+		}{
+			{"pid", "7", 2}, {"pid", "7,8", 1}, {"pid", "99", 0}, {"pid", "many", 0}, {"pid", "-1", 0},
+			{"path", "/usr/bin/agent", 2}, {"path", "/nowhere", 0},
+			{"remote_address", "198.51.100.7", 2}, {"remote_address", "::ffff:198.51.100.7", 2}, {"remote_address", "nowhere", 0},
+			{"remote_address", "198.51.100.7,2001:db8::1", 1},
+		} {
+			want := 0
+			if tt.want > 0 {
+				want = all / tt.want
+			}
+			require.Len(t, ask(t, d, name, map[string]string{tt.column: tt.value}), want, "%s where %s = %s", name, tt.column, tt.value)
+		}
+	}
+}
+
+func TestHistoryRowsCarryTheProcessThatWasAskedFor(t *testing.T) {
+	d := filled(t)
+	d.Store.Record(&history.Key{Program: process.Program{Path: "/usr/bin/agent", UID: 4_000_000_000}}, process.ID{PID: 9, StartTicks: 6},
+		&send.Send{Socket: send.Socket{Protocol: send.TCP, Remote: netip.MustParseAddrPort("[2001:db8::1]:8443")}, Kind: send.Data,
+			At: boottime.Time((epoch + 5000) * time.Second), Bytes: 1})
+	rows := ask(t, d, "process_send_history", map[string]string{"pid": "8"})
+	require.Len(t, rows, 21, "one history for all processes of the program")
+	require.Equal(t, "8", rows[0]["pid"])
+	require.Equal(t, "1700000000000", rows[0]["time_ms"])
+	require.Equal(t, "60000", rows[1]["interval_ms"])
+	require.NotContains(t, rows[0], "interval_ms", "the first has none: NULL")
+}
+
+func TestStatusSaysSinceWhenItWatches(t *testing.T) {
+	rows := ask(t, filled(t), "beacon_sensor_status", nil)
+	require.Len(t, rows, 1)
+	require.NotEmpty(t, rows[0]["start_time"])
+	require.Equal(t, "none", rows[0]["level"])
+	require.Equal(t, "5368709120", rows[0]["resident_size"])
+	require.Equal(t, "1500", rows[0]["user_time"])
+}
