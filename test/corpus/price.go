@@ -23,9 +23,12 @@ func PriceFlows(seed uint64) []simulate.Flow {
 func (j *judgement) price(w io.Writer) error {
 	const rounds = 9
 	flows := PriceFlows(j.seed)
-	spent := make([][]float64, len(j.scorers))
+	scorers := append(slices.Clone(j.scorers), Scorer{
+		Name: "RITA v5, plain", Score: func(f simulate.Flow) float64 { return ritaPlain(f).score },
+	})
+	spent := make([][]float64, len(scorers))
 	for range rounds {
-		for s, scorer := range j.scorers {
+		for s, scorer := range scorers {
 			begun := time.Now()
 			for _, f := range flows {
 				scorer.Score(f)
@@ -34,12 +37,13 @@ func (j *judgement) price(w io.Writer) error {
 		}
 	}
 	t := table(w, "price of a flow of 200 sends (median of interleaved rounds)")
-	fmt.Fprintln(t, "scorer\tµs\tof RITA\t")
+	fmt.Fprintln(t, "scorer\tµs\tof our RITA\tof RITA, plain\t")
 	for _, s := range spent {
 		slices.Sort(s)
 	}
-	for s, scorer := range j.scorers {
-		fmt.Fprintf(t, "%s\t%.1f\t%.2f\t\n", scorer.Name, middle(spent[s]), middle(spent[s])/middle(spent[1]))
+	for s, scorer := range scorers {
+		fmt.Fprintf(t, "%s\t%.1f\t%.2f\t%.2f\t\n", scorer.Name, middle(spent[s]), middle(spent[s])/middle(spent[1]),
+			middle(spent[s])/middle(spent[len(spent)-1]))
 	}
 	return t.Flush()
 }

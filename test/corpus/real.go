@@ -23,9 +23,10 @@ func (j *judgement) real(w io.Writer, dir string) error {
 	fmt.Fprintln(t, "scorer\tAUC\tTPR at 10 %\tunicast: AUC\tTPR at 10 %\tby class: AUC\t10 and more: AUC\tby class: AUC\t")
 	for _, s := range j.scorers {
 		all, ours, ten := scored(s, flows), scored(s, unicast), scored(s, long)
-		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t\n", s.Name,
-			AUC(all), Recall(all, ThresholdAt(all, 0.1)).Share, AUC(ours), Recall(ours, ThresholdAt(ours, 0.1)).Share,
-			AUC(Macro(ours)), AUC(ten), AUC(Macro(ten)))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name,
+			figure(AUC(all)), figure(Recall(all, ThresholdAt(all, 0.1)).Share),
+			figure(AUC(ours)), figure(Recall(ours, ThresholdAt(ours, 0.1)).Share), figure(AUC(Macro(ours))),
+			figure(AUC(ten)), figure(AUC(Macro(ten))))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -3,6 +3,7 @@ package corpus
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"text/tabwriter"
 
@@ -19,24 +20,9 @@ type Options struct {
 
 // Report writes the whole comparison as text, section by section as each is ready.
 func Report(w io.Writer, o Options) error {
-	ours, err := Beacon()
+	j, err := judge(o.Seed, o.PerClass)
 	if err != nil {
 		return err
-	}
-	j := &judgement{
-		scorers: append([]Scorer{ours}, Yardsticks()...),
-		flows:   slices.Collect(simulate.Flows(o.Seed, o.PerClass)),
-		seed:    o.Seed,
-	}
-	if j.verdicts, err = Verdicts(j.flows); err != nil {
-		return err
-	}
-	for _, s := range j.scorers {
-		scores := make([]float64, len(j.flows))
-		for i, f := range j.flows {
-			scores[i] = s.Score(f)
-		}
-		j.scores = append(j.scores, scores)
 	}
 	fmt.Fprintf(w, "seed %d, %d flows a class, shipped threshold %.2f\n", o.Seed, o.PerClass, beacon.DefaultThreshold)
 	for _, section := range []func(io.Writer) error{j.separation, j.calibration, j.short, j.random, j.classes, j.price} {
@@ -58,6 +44,35 @@ type judgement struct {
 	flows    []simulate.Flow
 	scores   [][]float64
 	verdicts []beacon.Result
+}
+
+// judge draws n flows of every class and lets every scorer have its say.
+func judge(seed uint64, n int) (*judgement, error) {
+	ours, err := Beacon()
+	if err != nil {
+		return nil, err
+	}
+	j := &judgement{
+		seed:    seed,
+		scorers: append([]Scorer{ours}, Yardsticks()...),
+		flows:   slices.Collect(simulate.Flows(seed, n)),
+	}
+	if j.verdicts, err = Verdicts(j.flows); err != nil {
+		return nil, err
+	}
+	evidence := make([]float64, len(j.flows))
+	for i, v := range j.verdicts {
+		evidence[i] = v.Evidence
+	}
+	j.scores = [][]float64{evidence}
+	for _, s := range j.scorers[1:] {
+		scores := make([]float64, len(j.flows))
+		for i, f := range j.flows {
+			scores[i] = s.Score(f)
+		}
+		j.scores = append(j.scores, scores)
+	}
+	return j, nil
 }
 
 // samples returns scorer s on the implants and on the benign software without a timer, held out or not.
@@ -90,7 +105,15 @@ func table(w io.Writer, title string) *tabwriter.Writer {
 	return tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 }
 
-// percent renders a rate with its confidence bounds.
+// figure renders a number that may not exist.
+func figure(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf("%.3f", x)
+}
+
+// String renders a rate with its confidence bounds.
 func (r Rate) String() string {
 	if r.Of == 0 {
 		return "-"
