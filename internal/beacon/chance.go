@@ -84,3 +84,9 @@ func wilsonLower(k, n, z float64) float64 {
 	p, zz := k/n, z*z
 	return max(0, (p+zz/(2*n)-z*math.Sqrt(p*(1-p)/n+zz/(4*n*n)))/(1+zz/n))
 }
+
+// poisson is the share of exponential gaps of the reading's mean between two logarithms, above the merging limit.
+func (r *reading) poisson(lo, hi float64) float64 {
+	mean := max(r.mean-r.limit, 1e-9)
+	return math.Exp(-max(0, math.Exp(lo)-r.limit)/mean) - math.Exp(-max(0, math.Exp(hi)-r.limit)/mean)
+}

@@ -14,14 +14,24 @@ const (
 	scoreScale  = 2.0
 )
 
-func (s *Scorer) fill(res *Result, r *reading, b band, size sizeBand) {
+func (s *Scorer) fill(res *Result, found rhythm, size sizeBand) {
+	r, b := found.reading, found.band
 	res.Beats, res.Gaps, res.Missed = len(r.start), b.of, missed(r.gaps, b)
 	res.Interval = time.Duration(min(b.interval()*float64(time.Second), math.MaxInt64/2))
 	res.Jitter = b.jitter()
 	res.TimingShare, res.TimingChance, res.TimingEvidence = b.share, b.chance, b.evidence
 	res.Size, res.SizeSpread, res.SizeShare, res.SizeEvidence = size.bytes, size.spread, size.share, size.evidence
-	timing := soften(b.evidence) * paced(b.interval())
-	res.Evidence = timing + sizeWeight*min(soften(size.evidence), timing)
+	timing := soften(b.evidence)
+	if timing > 0 {
+		step := found.step
+		if step == 0 {
+			step = b.interval()
+		}
+		timing *= paced(step)
+		timing += sizeWeight * min(soften(size.evidence), timing)
+	}
+	res.Evidence = timing
+	res.Codes |= found.kind
 	res.Score = 1 / (1 + math.Exp(-(res.Evidence-scoreMiddle)/scoreScale))
 	if res.Beats < max(s.config.MinBeats, sufficientBeats(res.Jitter)) {
 		res.Insufficient = true

@@ -13,8 +13,10 @@ type Scorer struct {
 	widths   *widths
 	normal   *normalTable
 	order    []int
-	readings [3]reading
+	readings [4]reading
 	sizes    []float64
+	marks    []bool
+	peaks    []int32
 }
 
 // NewScorer returns a scorer, or one sentence on what is wrong with the configuration.
@@ -67,26 +69,78 @@ func (s *Scorer) Score(f Series) Result {
 		uncertainty = u
 		res.Codes |= CoarseClock
 	}
-	best, chosen := s.densestBand(raw, uncertainty), raw
+	found := s.rhythm(raw, uncertainty)
+	size := s.densestSize(found.reading.bytes, s.config.PayloadLengthVariance)
+	s.fill(&res, found, size)
+	return res
+}
+
+// rhythm is the most convincing account of the timing of a flow: one reading of it, the band of its gaps, and for the
+// richer patterns what kind they are, their second period, and the time between their sends where that is not the interval.
+type rhythm struct {
+	band
+	reading     *reading
+	kind        Codes
+	other, step float64
+}
+
+// rhythm reads the flow raw and merged and returns the rhythm with the most evidence. The richer patterns are looked for
+// only where a single band leaves doubt: they pay more for their search and cannot change a clear case.
+func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
+	best := rhythm{band: s.densestBand(raw, uncertainty), reading: raw}
 	tau := longHalf(raw.gaps, raw.sorted)
-	previous := raw
+	last, near := raw, raw
 	for i, limit := range [...]float64{min(mergeMost, mergeNear*tau), mergeFar * tau} {
 		r := &s.readings[i+1]
 		r.merge(raw, limit)
-		if len(r.start) == len(previous.start) || len(r.start) < 3 {
+		if len(r.start) == len(last.start) || len(r.start) < 3 {
 			continue
 		}
-		previous = r
+		last = r
+		if i == 0 {
+			near = r
+		}
 		r.measure()
 		b := s.densestBand(r, uncertainty)
-		if b.evidence *= r.brief(); b.evidence > best.evidence {
-			best, chosen = b, r
+		if b.evidence > 0 {
+			b.evidence *= r.brief()
+		}
+		if b.evidence > best.evidence {
+			best = rhythm{band: b, reading: r}
 		}
 	}
-	size := s.densestSize(chosen.bytes, s.config.PayloadLengthVariance)
-	s.fill(&res, chosen, best, size)
-	return res
+	if best.evidence >= plain {
+		return best
+	}
+	for _, r := range [...]*reading{raw, near} {
+		if len(r.gaps) < minPattern || r == raw && near != raw && r.retries() {
+			continue
+		}
+		best = best.better(s.twoBands(r, uncertainty))
+		best = best.better(s.trend(r, uncertainty))
+		best = best.better(s.cycle(r, uncertainty))
+		best = best.better(s.echo(r, uncertainty))
+		if near == raw {
+			break
+		}
+	}
+	return best
 }
+
+// better returns whichever rhythm has more evidence.
+func (h rhythm) better(other rhythm) rhythm {
+	if other.evidence > h.evidence {
+		return other
+	}
+	return h
+}
+
+const (
+	// plain is the evidence, in nats, that leaves no doubt.
+	plain = 20.0
+	// minPattern is the fewest gaps in which a richer pattern could show twice over.
+	minPattern = 10
+)
 
 // Readings: sends within a tenth of the typical gap, but never over 5 s, are one check-in of several sends; within a
 // quarter of it, one beat with its tasking. A check-in does not last longer than that and still have a rhythm.
@@ -104,7 +158,7 @@ func (r *reading) brief() float64 {
 		busy += r.end[i] - start
 	}
 	busy /= r.mean * float64(len(r.start))
-	return min(1, max(0, (longBeat-busy)/(longBeat-shortBeat)))
+	return 1 - ramp(busy, shortBeat, longBeat)
 }
 
 // A check-in with its tasking takes up to a tenth of the interval on average; at a third it is a session.

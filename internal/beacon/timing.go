@@ -55,49 +55,54 @@ func (b band) jitter() float64 {
 }
 
 // densestBand returns the band of gaps that is hardest to explain by chance: for each width the fullest position, its
-// Wilson-bounded share against the most that random traffic would put there.
+// Wilson-bounded share against the most that random traffic would put there. Its evidence is negative where random traffic
+// explains the gaps better.
 func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
-	n := len(r.sorted)
-	best := band{of: n}
+	n := float64(len(r.sorted))
+	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
 	for w, width := range s.widths.log {
 		from, k := fullest(r.sorted, width)
-		if k < 2 {
+		share := wilsonLower(float64(k), n, wilsonZ)
+		// no chance is below that of the steady random sender, so this bounds the evidence before paying for it
+		if n*(divergence(share, s.widths.chance[w])-margin)-s.widths.cost[w] <= best.evidence {
 			continue
 		}
-		share := wilsonLower(float64(k), float64(n), wilsonZ)
-		if share <= s.widths.chance[w] {
-			continue
-		}
-		middle := (r.sorted[from] + r.sorted[from+k-1]) / 2
-		lo, hi, poisson := middle-width/2, middle+width/2, s.widths.chance[w]
-		if uncertainty > 0 {
-			var ok bool
-			if lo, hi, ok = widen(lo, hi, r.sorted[from], r.sorted[from+k-1], uncertainty); !ok {
-				continue
-			}
-			poisson = poissonChance(math.Exp(hi - lo))
-		}
-		chance := s.chance(r, lo, hi, poisson)
-		chance = max(chance, r.edge(from+k, width))
-		if halfWidths[w] >= wide {
-			chance = max(chance, r.falling(from, from+k, width))
-		}
-		e := float64(n)*(divergence(share, chance)-margin) - s.widths.cost[w]
+		chance := s.chance(r, from, k, w, uncertainty)
+		e := n*(divergence(share, chance)-margin) - s.widths.cost[w]
 		if e <= best.evidence {
 			continue
 		}
-		e *= r.standing(r.sorted[from], r.sorted[from+k-1]) * min(1, (share-strayShare)/(fairShare-strayShare))
+		lo, hi := r.sorted[from], r.sorted[from+k-1]
+		if e > 0 {
+			marks := s.marks[:0]
+			for _, y := range r.logs {
+				marks = append(marks, y >= lo && y <= hi)
+			}
+			s.marks = marks
+			e *= r.standing(marks, math.Exp((lo+hi)/2), (hi-lo)/2) * habit(share)
+		}
 		if e > best.evidence {
-			best = band{lo: math.Exp(r.sorted[from]), hi: math.Exp(r.sorted[from+k-1]), in: k, of: n,
-				share: float64(k) / float64(n), chance: chance, evidence: e}
+			best = band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance,
+				evidence: e}
 		}
 	}
 	return best
 }
 
-// chance is the most a band of gaps from lo to hi (logarithms of seconds) would hold if a steady random sender, or the
-// flow's own gaps smeared, had made it.
-func (s *Scorer) chance(r *reading, lo, hi, poisson float64) float64 {
+// chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k
+// sorted gaps from index from on: be it a steady random sender, the flow's own gaps smeared, a tail that only falls, or a
+// clock that cannot tell (1).
+func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64 {
+	width, poisson := s.widths.log[w], s.widths.chance[w]
+	middle := (r.sorted[from] + r.sorted[from+k-1]) / 2
+	lo, hi := middle-width/2, middle+width/2
+	if uncertainty > 0 {
+		var ok bool
+		if lo, hi, ok = widen(lo, hi, r.sorted[from], r.sorted[from+k-1], uncertainty); !ok {
+			return 1
+		}
+		poisson = poissonChance(math.Exp(hi - lo))
+	}
 	own := s.normal.blurred(r.sorted, lo, hi, blur)
 	if r.limit > 0 {
 		// merging leaves no gap under its limit: random gaps pile up above it
@@ -108,7 +113,11 @@ func (s *Scorer) chance(r *reading, lo, hi, poisson float64) float64 {
 		own = own / max(1e-3, 1-s.normal.blurred(r.sorted, math.Inf(-1), floor, blur))
 		poisson = max(poisson, r.poisson(lo, hi))
 	}
-	return max(poisson, own)
+	most := max(poisson, own, r.edge(from+k, width))
+	if halfWidths[w] >= wide {
+		most = max(most, r.falling(from, from+k, width))
+	}
+	return min(most, 1)
 }
 
 // heaviest is the steepest tail, as the exponent of a power law, that still counts as no rhythm.
@@ -140,87 +149,13 @@ func (r *reading) falling(from, next int, width float64) float64 {
 	return (1 - math.Exp(-width*min(steep, heaviest))) * left / float64(len(r.sorted))
 }
 
-// standing weighs a band by what it explains: 1 if the gaps inside make up a good part of the time, or come in long runs.
-// Gaps between the sends of one request are regular too, but short, few in a row, and between them nothing is regular.
-func (r *reading) standing(lo, hi float64) float64 {
-	in, runs, inside := 0, 0, false
-	time := 0.0
-	for i, y := range r.logs {
-		was := inside
-		inside = y >= lo && y <= hi
-		if inside {
-			in++
-			time += r.gaps[i]
-			if !was {
-				runs++
-			}
-		}
-	}
-	byTime := (time/(r.mean*float64(len(r.gaps))) - idleTime) / (fairTime - idleTime)
-	byRun := (float64(in)/float64(runs) - shortRun) / (longRun - shortRun)
-	return min(1, max(byTime, byRun, 0))
-}
+// strayShare of the gaps alike is what the timers of retries and timeouts leave behind; from fairShare on it is the habit
+// of the flow.
+const strayShare, fairShare = 0.15, 0.40
 
-const (
-	// fairTime: a beacon that sleeps through nights and suspends still explains a quarter of the time it was watched.
-	// idleTime: what explains less than a twentieth says nothing about the flow.
-	idleTime, fairTime = 0.05, 0.25
-	// strayShare of the gaps alike is what the timers of retries and timeouts leave behind; from fairShare on it is the
-	// habit of the flow.
-	strayShare, fairShare = 0.15, 0.40
-	// shortRun and longRun: requests of up to seven sends are ordinary, sixteen gaps alike in a row are a rhythm wherever
-	// they are.
-	shortRun, longRun = 6.0, 16.0
-)
-
-// fullest returns where a window of the given width over sorted values holds most of them, and how many.
-func fullest(sorted []float64, width float64) (from, count int) {
-	j := 0
-	for i := range sorted {
-		limit := sorted[i] + width
-		for j < len(sorted) && sorted[j] <= limit {
-			j++
-		}
-		if j-i > count {
-			from, count = i, j-i
-		}
-		if j == len(sorted) {
-			break
-		}
-	}
-	return from, count
-}
-
-// widen opens the band [lo, hi] so that it holds all that could have been seen as the gaps from least to most, given that
-// each is off by the uncertainty (all in logarithms of seconds but the last). It is not ok where the clock cannot tell a
-// rhythm from its own grid: polling slower than the sender sees every gap as one or two polls, whatever the sender does.
-func widen(lo, hi, least, most, uncertainty float64) (float64, float64, bool) {
-	low := min(math.Exp(lo), math.Exp(least)-uncertainty/2)
-	high := max(math.Exp(hi), math.Exp(most)+uncertainty/2)
-	if low <= uncertainty {
-		return lo, hi, false
-	}
-	return math.Log(low), math.Log(high), true
-}
-
-// upTo returns how many sorted values are at most x.
-func upTo(sorted []float64, x float64) int {
-	lo, hi := 0, len(sorted)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if sorted[mid] <= x {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
-}
-
-// poisson is the share of exponential gaps of the reading's mean between two logarithms, above the merging limit.
-func (r *reading) poisson(lo, hi float64) float64 {
-	mean := max(r.mean-r.limit, 1e-9)
-	return math.Exp(-max(0, math.Exp(lo)-r.limit)/mean) - math.Exp(-max(0, math.Exp(hi)-r.limit)/mean)
+// habit weighs a band by the share of the gaps it holds.
+func habit(share float64) float64 {
+	return ramp(share, strayShare, fairShare)
 }
 
 // roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set

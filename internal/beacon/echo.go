@@ -1,0 +1,126 @@
+package beacon
+
+import "math"
+
+// echo looks for a rhythm under other traffic to the same destination, or for two rhythms interleaved: sends come between
+// the beats, so no gap shows the interval, but a send at t is followed by one at t + T more often than at any other
+// distance near T.
+func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
+	n := len(r.start)
+	best := rhythm{reading: r, kind: TwoPeriods, step: r.mean, band: band{of: n - 1, evidence: math.Inf(-1)}}
+	interval := s.peak(r)
+	if interval <= 2*uncertainty || interval <= 0 {
+		return best
+	}
+	for _, h := range [...]float64{0.03, 0.08, 0.16} {
+		if interval*h < uncertainty {
+			continue
+		}
+		hits, of := r.followed(interval, h)
+		if of < minPattern {
+			continue
+		}
+		// the same question at distances that are no simple multiple of T says what chance does here
+		var off float64
+		for _, x := range [...]float64{0.62, 0.71, 0.81, 1.23, 1.38, 1.62} {
+			k, m := r.followed(interval*x, h/x)
+			if m > 0 {
+				off += float64(k) / float64(m) / 6
+			}
+		}
+		crowd := 2 * h * interval / r.mean // sends that fall into the window anyway
+		m := float64(of)
+		share := wilsonLower(float64(hits), m, wilsonZ)
+		chance := max(off, 1-math.Exp(-crowd))
+		e := m*(divergence(share, chance)-margin) - echoCost
+		if e > 0 {
+			// other sends come between the beats, so the interval is longer than the mean gap; retries echo at shorter ones
+			e *= ramp(interval/r.mean, echoAlone, echoAmong)
+		}
+		if share < echoShare || e <= best.evidence {
+			continue
+		}
+		best.band = band{lo: interval * (1 - h), hi: interval * (1 + h), in: hits, of: of, share: float64(hits) / m,
+			chance: chance, evidence: e}
+	}
+	return best
+}
+
+const (
+	// echoOrders is how many sends ahead an echo is looked for.
+	echoOrders = 5
+	// echoShare is the least share of sends that must be followed: the timers of retries leave weaker echoes.
+	echoShare = 0.4
+	// echoAlone and echoAmong: at a mean gap or less the bands see the interval themselves.
+	echoAlone, echoAmong = 0.9, 1.4
+	// echoCost is the price of the search over distances, in nats.
+	echoCost = 6.0
+	// Distances are counted in classes of 1/16 octave, read off the bits of the floating-point number, over 40 octaves.
+	echoShift, echoClasses = 48, 16 * 40
+)
+
+// peak returns the distance between sends, up to a few apart, that stands out most from distances a little shorter and
+// longer; 0 if none does.
+func (s *Scorer) peak(r *reading) float64 {
+	if len(s.peaks) == 0 {
+		s.peaks = make([]int32, echoClasses)
+	}
+	clear(s.peaks)
+	// 2^-10 s is the first class
+	base := int(math.Float64bits(1.0/1024) >> echoShift)
+	for i, t := range r.start {
+		for _, u := range r.start[i+1 : min(len(r.start), i+1+echoOrders)] {
+			class := int(math.Float64bits(u-t)>>echoShift) - base
+			if class >= 0 && class < echoClasses {
+				s.peaks[class]++
+			}
+		}
+	}
+	best, at := 0.0, -1
+	for c := peakReach; c < echoClasses-peakReach; c++ {
+		top := s.peaks[c] + s.peaks[c+1]
+		if top < minPattern/2 {
+			continue
+		}
+		around := int32(0)
+		for d := 2; d <= peakReach; d++ {
+			around += s.peaks[c-d+1] + s.peaks[min(c+d, echoClasses-1)]
+		}
+		expected := float64(around) / (peakReach - 1)
+		if z := (float64(top) - expected) / math.Sqrt(expected+1); z > best {
+			best, at = z, c
+		}
+	}
+	if at < 0 {
+		return 0
+	}
+	return math.Float64frombits(uint64(at+1+base) << echoShift)
+}
+
+// peakReach is how many classes to each side a peak is compared with.
+const peakReach = 6
+
+// followed counts the sends that have another within (1 ± h) of the interval after them, of those that could. Sends closer
+// together than such a window is wide count once: two bursts an hour apart are one coincidence, however many sends each has.
+func (r *reading) followed(interval, h float64) (hits, of int) {
+	j, last := 0, math.Inf(-1)
+	end := r.start[len(r.start)-1]
+	lo, hi := interval*(1-h), interval*(1+h)
+	for _, t := range r.start {
+		if t+hi > end {
+			break
+		}
+		if t-last < hi-lo {
+			continue
+		}
+		last = t
+		of++
+		for r.start[j] < t+lo {
+			j++
+		}
+		if r.start[j] <= t+hi {
+			hits++
+		}
+	}
+	return hits, of
+}
