@@ -39,9 +39,9 @@ type SenderConfig struct {
 	// Seed decides every draw.
 	Seed uint64
 	// Record, if not nil, receives one JSON line per check-in, see Sent. It is called from Run only.
-	Record io.Writer
+	Record io.Writer `json:"-"`
 	// Dial connects; nil means a net.Dialer. A caller inside a network namespace, or on a simulated clock, brings its own.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-"`
 }
 
 // Sent is what a sender really did in one check-in: when its first write began (nanoseconds since the Unix epoch), the

@@ -18,13 +18,13 @@ const (
 	Stated
 )
 
-// RhythmOf checks a verdict against the sends themselves, sharing no code with the scorer: beats are sends with at most a
-// tenth or a quarter of the stated interval between them (or each send by itself), gaps of two and three intervals are
-// missed beats, and the newest 512 gaps are looked at. The share may fall short of the stated one by a twentieth.
+// RhythmOf checks a verdict against the sends themselves, sharing no code with the scorer: each send is a beat, or sends
+// with at most a tenth, a quarter or two fifths of the stated interval between them are; gaps of two and three intervals
+// are missed beats, and the newest 512 gaps are looked at. The share may fall short of the stated one by a twentieth.
 func RhythmOf(f simulate.Flow, v beacon.Result) Rhythm {
 	const slack, tenth = 0.05, 0.1
 	rhythm := Absent
-	for _, silence := range []float64{0, 0.1, 0.25} {
+	for _, silence := range []float64{0, 0.1, 0.25, 0.4} {
 		gaps := beatGaps(f, silence*v.Interval.Seconds())
 		if len(gaps) == 0 {
 			continue
