@@ -3,7 +3,6 @@ package table
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
@@ -149,12 +148,6 @@ func seconds(c boottime.Clock, t boottime.Time) string {
 	return strconv.FormatInt(c.Wall(t).Unix(), 10)
 }
 
-// clean makes untrusted text safe to ship: valid UTF-8, control characters replaced.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
+// clean makes text safe to ship once more: what attribution keeps is printable already, what a recorded file says may
+// not be.
+func clean(s string) string { return process.Printable(s, process.MaxText) }

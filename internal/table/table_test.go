@@ -146,7 +146,7 @@ func fits(kind table.ColumnType, v string) error {
 		_, err = strconv.ParseFloat(v, 64)
 	default:
 		for _, r := range v {
-			if r < 0x20 || r == 0x7f || r == '\uFFFD' && !strings.Contains(v, "\uFFFD") {
+			if r < 0x20 || r == 0x7f || r == '\uFFFD' {
 				err = fmt.Errorf("control character %q", r)
 			}
 		}
@@ -159,7 +159,7 @@ func TestCandidateRow(t *testing.T) {
 	require.Len(t, rows, 1)
 	r := rows[0]
 	for column, want := range map[string]string{
-		"scope": "destination", "pid": "7", "uid": "4000000000", "path": "/tmp/ [31mimplant\uFFFD", "cmdline": "implant   --fast",
+		"scope": "destination", "pid": "7", "uid": "4000000000", "path": `/tmp/\x1b[31mimplant\xff`, "cmdline": `implant \a --fast`,
 		"parent": "1", "parent_path": "/sbin/init", "start_time": "1699999900", "family": "2", "protocol": "6",
 		"local_address": "10.0.0.5", "remote_address": "198.51.100.7", "remote_port": "443", "destination_class": "public",
 		"first_seen": "1700000000", "last_seen": "1700001140", "beats": "20", "bytes_sent": "3020", "interval_ms": "60000",

@@ -1,0 +1,54 @@
+# beaconwatch: `make demo` shows it, `make test` checks everything, `make build` makes the one binary.
+GO       ?= go
+VERSION  ?= 0.1.0
+COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+BINARY   := build/beaconwatch.ext
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 3s
+TWIST    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check unit fuzz e2e bench corpus clean FORCE
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(BINARY) ## build/beaconwatch.ext: one static binary
+
+# go build knows best what is up to date
+$(BINARY): FORCE
+	@mkdir -p build
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./extension
+
+demo: build ## watch this host and six senders on loopback for 40 s (TWIST=no-beacon must fail)
+	$(BINARY) demo $(if $(TWIST),--twist $(TWIST))
+
+test: check unit fuzz e2e ## format, vet, staticcheck, layering, unit tests with the race detector, fuzzing, end to end
+
+check: ## format, vet, staticcheck, import table
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./test/layering
+
+unit: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./internal/... ./extension/...
+
+fuzz: ## every fuzz target for a few seconds (FUZZTIME)
+	@for pkg in $$($(GO) list ./internal/... ./extension/...); do \
+	  for target in $$(grep -hos '^func Fuzz[A-Za-z0-9_]*' $$($(GO) list -f '{{.Dir}}' $$pkg)/*_test.go | cut -c6-); do \
+	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }; \
+	  done; done
+
+e2e: build ## separation on labelled traffic, replayed traces, real processes through the real protocol
+	$(GO) test ./test/corpus/... ./test/replay/... ./test/e2e/...
+
+bench: ## benchmarks, each with its yardstick
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/bench/...
+
+corpus: ## how well scoring separates, side by side with published scorers
+	$(GO) run ./test/corpus/cmd/report
+
+clean: ## remove build/
+	rm -rf build
+FORCE:

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
+)
+
+// demo watches the live host while honest senders run on loopback, then compares what SQL says with what they did.
+type demo struct {
+	watch time.Duration
+	twist string
+	out   io.Writer
+	err   io.Writer
+}
+
+func demoCommand() *cobra.Command {
+	d := &demo{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch three beacons and three benign neighbours on loopback, and this host, for 40 seconds",
+		Long: `demo starts a private sensor on this host and six senders on loopback: a beacon with jitter, a beacon that is a new
+process for each beat, a chunked exfiltration, and three benign neighbours. Then it prints beacon_candidates and compares
+the rows with the senders' own record. It exits 1 if they disagree. Names, ports and seeds are drawn anew each run.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d.out, d.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return d.run(cmd.Context())
+		},
+	}
+	underscores(cmd.Flags())
+	cmd.Flags().DurationVar(&d.watch, "for", 40*time.Second, "how long to watch")
+	cmd.Flags().StringVar(&d.twist, "twist", "", "no-beacon: leave the beacons out; the comparison must then fail")
+	return cmd
+}
+
+func (d *demo) run(ctx context.Context) error {
+	if d.twist != "" && d.twist != "no-beacon" {
+		return usagef("--twist knows only no-beacon, not %q", d.twist)
+	}
+	if d.watch < 20*time.Second || d.watch > time.Hour {
+		return usagef("--for is %s, it must be between 20s and 1h: fewer beats prove nothing", d.watch)
+	}
+	cast, err := newCast(ctx, d.watch)
+	if err != nil {
+		return err
+	}
+	defer cast.close()
+	d.introduce(cast)
+	rows, status, err := d.observe(ctx, cast)
+	if err != nil {
+		return err
+	}
+	printCandidates(d.out, rows, status)
+	if !compare(d.out, cast.actors, rows) {
+		return errSilent
+	}
+	return nil
+}
+
+func (d *demo) introduce(c *cast) {
+	fmt.Fprintf(d.out, "Watching this host for %s, with %d senders on loopback (class loopback is included for this run only).\n",
+		d.watch, len(c.actors))
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(d.out, "Not root: only processes of your own user can be named; the rest stays unattributed.")
+	}
+	if d.twist == "no-beacon" {
+		fmt.Fprintln(d.out, "Twist: the beacons stay silent, so the comparison at the end must fail.")
+	}
+}
+
+// observe runs sensor and senders and returns the ranked rows with the status row.
+func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, status map[string]string, err error) {
+	cfg := config.Default()
+	cfg.Include = []string{"loopback"}
+	log := slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	in, err := newInstrument(cfg, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer host.Close()
+	for _, p := range in.plugins {
+		if err := host.RegisterTable(p); err != nil {
+			return nil, nil, err
+		}
+	}
+	watching, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- in.sensor.Run(watching) }()
+	defer func() { stop(); <-ended }()
+
+	acting, curtain := context.WithTimeout(ctx, d.watch)
+	defer curtain()
+	done := make(chan error, 1)
+	go func() { done <- c.play(acting, d.twist != "no-beacon") }()
+	d.progress(ctx, done)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
+	if err := c.err(); err != nil {
+		return nil, nil, err
+	}
+	if err := settle(ctx, host); err != nil {
+		return nil, nil, err
+	}
+	if rows, err = selectRows(ctx, host, "SELECT * FROM beacon_candidates WHERE scope = 'destination' ORDER BY evidence DESC"); err != nil {
+		return nil, nil, err
+	}
+	all, err := selectRows(ctx, host, "SELECT * FROM beacon_sensor_status")
+	if err != nil || len(all) != 1 {
+		return nil, nil, fmt.Errorf("no status row: %w", err)
+	}
+	return rows, all[0], nil
+}
+
+// progress shows that time passes until the senders are done.
+func (d *demo) progress(ctx context.Context, done <-chan error) {
+	f, isFile := d.err.(*os.File)
+	live := isFile && term.IsTerminal(int(f.Fd()))
+	start := time.Now()
+	step := 10 * time.Second
+	if live {
+		step = 500 * time.Millisecond
+	}
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-done:
+			if live {
+				fmt.Fprint(d.err, "\r\033[K")
+			}
+			return
+		case <-tick.C:
+			passed := time.Since(start)
+			if live {
+				const width = 40
+				n := min(int(passed*width/d.watch), width)
+				fmt.Fprintf(d.err, "\rwatching [%-*s] %2.0f s of %.0f s", width, bar(n), passed.Seconds(), d.watch.Seconds())
+			} else {
+				fmt.Fprintf(d.err, "watching: %.0f s of %.0f s\n", passed.Seconds(), d.watch.Seconds())
+			}
+		}
+	}
+}
+
+func bar(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = '#'
+	}
+	return string(b)
+}
+
+// settle waits until the ranking has taken in what was recorded: until the newest send is older than a refresh.
+func settle(ctx context.Context, host *sqlhost.Host) error {
+	before := ""
+	for range 10 {
+		rows, err := selectRows(ctx, host, "SELECT sum(beats) AS beats FROM beacon_candidates")
+		if err != nil {
+			return err
+		}
+		if len(rows) == 1 && rows[0]["beats"] == before {
+			return nil
+		}
+		before = rows[0]["beats"]
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(1500 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func selectRows(ctx context.Context, host *sqlhost.Host, sql string) ([]map[string]string, error) {
+	columns, values, err := host.Query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]map[string]string, len(values))
+	for i, v := range values {
+		rows[i] = make(map[string]string, len(columns))
+		for j, name := range columns {
+			rows[i][name] = v[j]
+		}
+	}
+	return rows, nil
+}

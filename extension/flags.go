@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/beaconwatch/beaconwatch/internal/config"
+)
+
+// settings are the flags that a configuration file may hold too, under the same names.
+var settings = []struct{ name, usage string }{
+	{"listen_socket", "where the sensor serves SQL"},
+	{"state_dir", "where the sensor keeps its lock and state"},
+	{"role", "role of this host, shown in the rows"},
+	{"include", "destination classes to rank although they are not outbound: loopback, link_local, multicast, broadcast"},
+	{"payload_length_variance", "half-width of a band of payload sizes that counts as one size, 0 to 1"},
+	{"repeat_frequency_threshold", "least beats per hour that count as repetition, 0 for any"},
+	{"min_beats", "least beats for a sufficient result"},
+	{"threshold", "score from which a candidate is above threshold, 0 to 1"},
+	{"cpu_budget", "share of one core for sampling"},
+	{"sample_period", "least time between complete samples"},
+	{"max_pairs", "bound on pairs of program and destination held"},
+	{"max_bursts", "bound on micro-bursts held for a pair"},
+	{"retention", "how long a silent pair is kept"},
+	{"memory_limit_mib", "soft memory limit in MiB"},
+	{"redact", "secrets in command lines: common, full or off"},
+	{"log_level", "debug, info, warn or error"},
+}
+
+// configFlags are --config and one flag for each setting.
+type configFlags struct {
+	path  string
+	flags *pflag.FlagSet
+}
+
+func (c *configFlags) bind(cmd *cobra.Command) {
+	c.flags = cmd.Flags()
+	underscores(c.flags)
+	c.flags.StringVar(&c.path, "config", "", "configuration file (default "+defaultConfig+" if it is there)")
+	for _, s := range settings {
+		c.flags.String(s.name, "", s.usage)
+	}
+}
+
+// underscores lets flags be written with dashes as well: --state-dir is --state_dir.
+func underscores(f *pflag.FlagSet) {
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
+	})
+}
+
+const defaultConfig = "/etc/beaconwatch/beaconwatch.yaml"
+
+// load returns the effective configuration.
+func (c *configFlags) load() (config.Config, error) {
+	path := c.path
+	if path == "" {
+		if _, err := os.Stat(defaultConfig); err == nil {
+			path = defaultConfig
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+			return config.Config{}, usagef("configuration: %w", err)
+		}
+	}
+	base := config.Default()
+	base.ListenSocket, base.StateDir = defaultPaths()
+	var given []config.Flag
+	for _, s := range settings {
+		if f := c.flags.Lookup(s.name); f != nil && f.Changed {
+			given = append(given, config.Flag{Name: s.name, Value: f.Value.String()})
+		}
+	}
+	cfg, err := config.Load(base, path, given)
+	if err != nil {
+		return cfg, usageError{err}
+	}
+	return cfg, nil
+}
+
+// defaultPaths are system directories for root, the user's own otherwise.
+func defaultPaths() (socket, state string) {
+	if os.Geteuid() == 0 {
+		return "/run/beaconwatch/beaconwatch.sock", "/var/lib/beaconwatch"
+	}
+	run := os.Getenv("XDG_RUNTIME_DIR")
+	if run == "" {
+		run = filepath.Join(os.TempDir(), fmt.Sprintf("beaconwatch-%d", os.Geteuid()))
+	}
+	return filepath.Join(run, "beaconwatch", "beaconwatch.sock"), filepath.Join(run, "beaconwatch")
+}
+
+// logger writes to standard error at the configured level.
+func logger(cfg config.Config, verbose bool) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil || verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func configCommand() *cobra.Command {
+	parent := &cobra.Command{Use: "config", Short: "Work with the configuration", Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var flags configFlags
+	check := &cobra.Command{
+		Use: "check", Short: "Check the configuration and print its hash", Args: noArguments,
+		Example: "  beaconwatch.ext config check --config ./beaconwatch.yaml",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := flags.load()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid; hash", cfg.Hash())
+			return nil
+		},
+	}
+	flags.bind(check)
+	parent.AddCommand(check)
+	return parent
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	osquery "github.com/osquery/osquery-go"
+	gen "github.com/osquery/osquery-go/gen/osquery"
+)
+
+const (
+	tableTimeout = 20 * time.Second
+	tableCalls   = 4
+)
+
+// guarded is a table that cannot hurt the process: a panic becomes an error row's status, a call that takes too long is
+// answered for, and at most a few calls run at once.
+type guarded struct {
+	osquery.OsqueryPlugin
+	slots   chan struct{}
+	timeout time.Duration
+	failed  func(error)
+}
+
+func guard(p osquery.OsqueryPlugin, failed func(error)) *guarded {
+	return &guarded{OsqueryPlugin: p, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
+}
+
+// Call runs the table's own Call inside the bounds. A call that overstays keeps its slot until it ends.
+func (g *guarded) Call(ctx context.Context, request gen.ExtensionPluginRequest) gen.ExtensionResponse {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	select {
+	case g.slots <- struct{}{}:
+	case <-ctx.Done():
+		return refusal(fmt.Errorf("%s: %d calls are already running", g.Name(), tableCalls))
+	}
+	done := make(chan gen.ExtensionResponse, 1)
+	go func() {
+		defer func() { <-g.slots }()
+		defer func() {
+			if p := recover(); p != nil {
+				err := fmt.Errorf("%s: panic: %v", g.Name(), p)
+				g.failed(fmt.Errorf("%w\n%s", err, debug.Stack()))
+				done <- refusal(err)
+			}
+		}()
+		done <- g.OsqueryPlugin.Call(ctx, request)
+	}()
+	select {
+	case response := <-done:
+		return response
+	case <-ctx.Done():
+		return refusal(fmt.Errorf("%s: no answer within %s", g.Name(), g.timeout))
+	}
+}
+
+func refusal(err error) gen.ExtensionResponse {
+	return gen.ExtensionResponse{Status: &gen.ExtensionStatus{Code: 1, Message: err.Error()}}
+}

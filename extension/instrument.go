@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	osquery "github.com/osquery/osquery-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/attribution"
+	"github.com/beaconwatch/beaconwatch/internal/beacon"
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
+	"github.com/beaconwatch/beaconwatch/internal/table"
+)
+
+// instrument is a whole sensor, wired: sources to attribution to history to ranking to tables.
+type instrument struct {
+	sensor     *sensor.Sensor
+	store      *history.Store
+	ranker     *candidate.Ranker
+	plugins    []osquery.OsqueryPlugin
+	reconnects func() uint64
+}
+
+// newInstrument wires a sensor for this host. background are further parts it shall run.
+func newInstrument(cfg config.Config, log *slog.Logger, background ...func(context.Context) error) (*instrument, error) {
+	where := newDestinations()
+	included := include(cfg.Include)
+	store, err := history.New(history.Config{MaxPairs: cfg.MaxPairs, MaxBursts: cfg.MaxBursts,
+		Retention: time.Duration(cfg.Retention), Joins: func(d send.Destination) bool { return included(where.class(d)) }})
+	if err != nil {
+		return nil, err
+	}
+	ranker, err := candidate.New(candidate.Config{Store: store, Class: where.class, Include: included, Scorer: scoring(cfg)})
+	if err != nil {
+		return nil, err
+	}
+	self, err := attribution.Self()
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact)})
+	if err != nil {
+		return nil, err
+	}
+	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
+	in.sensor, err = sensor.New(sensor.Config{
+		Ladders: ladders(cfg),
+		Owner:   resolver.Owner,
+		Forget:  resolver.Forget,
+		Record: func(p process.Program, id process.ID, sd *send.Send) {
+			store.Record(&history.Key{Program: p}, id, sd)
+		},
+		Exclude:    self,
+		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep}, background...),
+		Log:        log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	hash := cfg.Hash()
+	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
+	for _, p := range table.All(table.Deps{Store: store, Ranker: ranker, Sensor: in.sensor, Process: resolver.Process,
+		Class: where.class, Clock: boottime.System(), Role: cfg.Role,
+		Host: func() table.Host { return in.host(hash) }}) {
+		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
+	}
+	return in, nil
+}
+
+func scoring(cfg config.Config) beacon.Config {
+	return beacon.Config{PayloadLengthVariance: cfg.PayloadLengthVariance, MinBeats: cfg.MinBeats, Threshold: cfg.Threshold,
+		RepeatFrequencyThreshold: cfg.RepeatFrequencyThreshold}
+}
+
+// include is the default of candidate, widened by the classes an operator named.
+func include(names []string) func(send.Class) bool {
+	var classes []send.Class
+	for _, name := range names {
+		if c, ok := send.ParseClass(name); ok {
+			classes = append(classes, c)
+		}
+	}
+	return func(c send.Class) bool { return candidate.Outbound(c) || slices.Contains(classes, c) }
+}
+
+func redactor(mode string) func(string) string {
+	switch mode {
+	case "off":
+		return func(s string) string { return s }
+	case "full":
+		return func(s string) string {
+			program, _, _ := strings.Cut(s, " ")
+			return program
+		}
+	}
+	return process.Redact
+}
+
+// sweep forgets pairs past their retention now and then.
+func (in *instrument) sweep(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			in.store.Sweep(boottime.Now())
+		}
+	}
+}
+
+// host reads what the status table says of our own process.
+func (in *instrument) host(configHash string) table.Host {
+	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Reconnects: in.reconnects(),
+		MemoryLimit: uint64(debug.SetMemoryLimit(-1))}
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {
+		h.UserTime, h.SystemTime = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
+	}
+	h.ResidentSize = residentSize()
+	return h
+}
+
+// residentSize is field 2 of /proc/self/statm in bytes, proc(5); 0 if it cannot be read.
+func residentSize() uint64 {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(statm))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * uint64(os.Getpagesize())
+}

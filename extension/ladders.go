@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
+	"github.com/beaconwatch/beaconwatch/internal/source"
+)
+
+// ladders is how each protocol is watched, best source first.
+func ladders(cfg config.Config) []sensor.Ladder {
+	period := time.Duration(cfg.SamplePeriod)
+	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget}
+	udp := source.UDPDiagConfig{MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4}
+	proc := func(protocols ...send.Protocol) func() (sensor.Source, error) {
+		return open(func() (*source.ProcNet, error) {
+			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4})
+		})
+	}
+	return []sensor.Ladder{
+		{Protocol: "tcp", Rungs: []sensor.Rung{
+			{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
+			{Name: "proc", Level: "proc", Open: proc(send.TCP)},
+		}},
+		{Protocol: "udp", Rungs: []sensor.Rung{
+			{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
+			{Name: "proc", Level: "proc", Open: proc(send.UDP)},
+		}},
+		{Protocol: "raw", Rungs: []sensor.Rung{
+			{Name: "proc", Level: "proc", Open: proc(send.Raw, send.UDPLite)},
+		}},
+	}
+}
+
+// watcher is what every source of package source offers.
+type watcher interface {
+	Run(ctx context.Context, emit source.Emit) error
+	Stats() source.Stats
+}
+
+// open turns a constructor of package source into a rung's.
+func open[T watcher](newSource func() (T, error)) func() (sensor.Source, error) {
+	return func() (sensor.Source, error) {
+		s, err := newSource()
+		if err != nil {
+			return nil, err
+		}
+		return rung{s}, nil
+	}
+}
+
+// rung shows a source to the sensor.
+type rung struct{ watcher }
+
+// Stats picks what the status tables show.
+func (r rung) Stats() sensor.SourceStats {
+	s := r.watcher.Stats()
+	return sensor.SourceStats{NetNS: s.NetNS, Events: s.Events, Bytes: s.Bytes, Lost: s.Lost, Gaps: s.Gaps,
+		Samples: s.Samples, LateSamples: s.LateSamples, SamplePeriod: s.SamplePeriod, MaxGap: s.MaxGap,
+		Resolution: s.Resolution, Passive: s.Passive, NoDestination: s.NoDestination, Untracked: s.Untracked}
+}
