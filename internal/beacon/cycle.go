@@ -11,41 +11,57 @@ func (s *Scorer) cycle(r *reading, uncertainty float64) rhythm {
 	if r.mean <= 2*uncertainty {
 		return best
 	}
-	for _, w := range [...]float64{0.03, 0.08, 0.2} {
-		alike := 0
-		for _, y := range r.sorted {
-			alike += upTo(r.sorted, y+w) - upTo(r.sorted, y-w) - 1
-		}
+	chance := [len(cycleWidths)]float64{}
+	for c, w := range cycleWidths {
 		// the ratio of two exponential waiting times is log-logistic: P(|ln ratio| ≤ w) = tanh(w/2)
-		chance := max(float64(alike)/float64(n*(n-1)), math.Tanh(w/2))
-		for k := 2; k <= cycleMost && n >= cycleTurns*k; k++ {
-			marks := s.marks[:0]
-			for range k {
-				marks = append(marks, false)
-			}
-			hits := 0
-			for i := k; i < n; i++ {
-				is := math.Abs(r.logs[i]-r.logs[i-k]) <= w
-				if is {
-					hits++
+		chance[c] = max(alike(r.sorted, w), math.Tanh(w/2))
+	}
+	for k := 2; k <= cycleMost && n >= cycleTurns*k; k++ {
+		hits := [len(cycleWidths)]int{}
+		for i, y := range r.logs[k:] {
+			d := math.Abs(y - r.logs[i])
+			for c, w := range cycleWidths {
+				if d <= w {
+					hits[c]++
 				}
-				marks = append(marks, is)
 			}
-			s.marks = marks
+		}
+		for c, w := range cycleWidths {
 			m := float64(n - k)
-			share := wilsonLower(float64(hits), m, wilsonZ)
-			e := m*(divergence(share, chance)-margin) - cycleCost
-			if share < cycleShare || e <= best.evidence {
+			share := wilsonLower(float64(hits[c]), m, wilsonZ)
+			e := m*(divergence(share, chance[c])-margin) - cycleCost
+			if share < cycleShare || e <= 0 || e <= best.evidence {
 				continue
 			}
+			marks := s.marks[:0]
+			for i, y := range r.logs {
+				marks = append(marks, i >= k && math.Abs(y-r.logs[i-k]) <= w)
+			}
+			s.marks = marks
 			turn := float64(k) * r.mean
 			if e *= r.standing(marks, turn, 0); e > best.evidence {
-				best.band = band{lo: turn * math.Exp(-w), hi: turn * math.Exp(w), in: hits, of: n - k, share: float64(hits) / m,
-					chance: chance, evidence: e}
+				best.band = band{lo: turn * math.Exp(-w), hi: turn * math.Exp(w), in: hits[c], of: n - k,
+					share: float64(hits[c]) / m, chance: chance[c], evidence: e}
 			}
 		}
 	}
 	return best
+}
+
+// cycleWidths are the widths, in logarithms, within which two gaps are alike.
+var cycleWidths = [...]float64{0.03, 0.08, 0.2}
+
+// alike returns the share of the pairs of sorted values that differ by at most w.
+func alike(sorted []float64, w float64) float64 {
+	pairs, j := 0, 0
+	for i, y := range sorted {
+		for y-sorted[j] > w {
+			j++
+		}
+		pairs += i - j
+	}
+	n := len(sorted)
+	return float64(2*pairs) / float64(n*(n-1))
 }
 
 const (

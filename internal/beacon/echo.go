@@ -20,6 +20,13 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 		if of < minPattern {
 			continue
 		}
+		crowd := 2 * h * interval / r.mean // sends that fall into the window anyway
+		m := float64(of)
+		share := wilsonLower(float64(hits), m, wilsonZ)
+		chance := 1 - math.Exp(-crowd)
+		if e := m*(divergence(share, chance)-margin) - echoCost; share < echoShare || e <= 0 || e <= best.evidence {
+			continue
+		}
 		// the same question at distances that are no simple multiple of T says what chance does here
 		var off float64
 		for _, x := range [...]float64{0.62, 0.71, 0.81, 1.23, 1.38, 1.62} {
@@ -28,16 +35,13 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 				off += float64(k) / float64(m) / 6
 			}
 		}
-		crowd := 2 * h * interval / r.mean // sends that fall into the window anyway
-		m := float64(of)
-		share := wilsonLower(float64(hits), m, wilsonZ)
-		chance := max(off, 1-math.Exp(-crowd))
+		chance = max(off, chance)
 		e := m*(divergence(share, chance)-margin) - echoCost
 		if e > 0 {
 			// other sends come between the beats, so the interval is longer than the mean gap; retries echo at shorter ones
 			e *= ramp(interval/r.mean, echoAlone, echoAmong)
 		}
-		if share < echoShare || e <= best.evidence {
+		if e <= best.evidence {
 			continue
 		}
 		best.band = band{lo: interval * (1 - h), hi: interval * (1 + h), in: hits, of: of, share: float64(hits) / m,

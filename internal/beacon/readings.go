@@ -13,9 +13,13 @@ const maxBeats = 513
 type reading struct {
 	start, end, bytes  []float64
 	gaps, logs, sorted []float64
-	limit, mean        float64 // the silence it was merged at (0 = raw), the mean gap
-	ladder             []bool  // raw only: which sends a doubling pause led to
+	limit, mean        float64                 // the silence it was merged at (0 = raw), the mean gap
+	ladder             []bool                  // raw only: which sends a doubling pause led to
+	full               [len(halfWidths)]window // set by densestBand: the fullest window of each width
 }
+
+// window is count sorted gaps from index from on.
+type window struct{ from, count int }
 
 func (r *reading) reset() {
 	r.start, r.end, r.bytes = r.start[:0], r.end[:0], r.bytes[:0]

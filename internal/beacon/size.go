@@ -29,9 +29,10 @@ func (s *Scorer) densestSize(bytes []float64, variance float64) sizeBand {
 		return best
 	}
 	sortFloats(logs)
+	from, k := 0, 0
 	for _, h := range [...]float64{variance / 10, variance / 3, variance, min(3*variance, .7)} {
 		width := math.Log((1 + h) / (1 - h))
-		from, k := fullest(logs, width)
+		from, k = fullest(logs, width, from, k)
 		share := wilsonLower(float64(k), float64(n), wilsonZ)
 		middle := (logs[from] + logs[from+k-1]) / 2
 		chance := s.normal.blurred(logs, middle-width/2, middle+width/2, blur)

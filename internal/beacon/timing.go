@@ -60,8 +60,10 @@ func (b band) jitter() float64 {
 func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 	n := float64(len(r.sorted))
 	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
+	from, k := 0, 0
 	for w, width := range s.widths.log {
-		from, k := fullest(r.sorted, width)
+		from, k = fullest(r.sorted, width, from, k)
+		r.full[w] = window{from, k}
 		share := wilsonLower(float64(k), n, wilsonZ)
 		// no chance is below that of the steady random sender, so this bounds the evidence before paying for it
 		if n*(divergence(share, s.widths.chance[w])-margin)-s.widths.cost[w] <= best.evidence {

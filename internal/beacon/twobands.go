@@ -11,7 +11,7 @@ func (s *Scorer) twoBands(r *reading, uncertainty float64) rhythm {
 		if halfWidths[w] > twoWidest {
 			break
 		}
-		from, k := fullest(r.sorted, width)
+		from, k := r.full[w].from, r.full[w].count
 		from2, k2 := fullestBeside(r.sorted, width, from, from+k)
 		if float64(k2) < secondShare*n {
 			continue
@@ -60,8 +60,8 @@ const (
 // fullestBeside returns where a window of the given width over sorted values holds most, keeping clear of those from
 // index from to index to.
 func fullestBeside(sorted []float64, width float64, from, to int) (at, count int) {
-	at, count = fullest(sorted[:from], width)
-	if i, k := fullest(sorted[to:], width); k > count {
+	at, count = fullest(sorted[:from], width, 0, 0)
+	if i, k := fullest(sorted[to:], width, 0, count); k > count {
 		return to + i, k
 	}
 	return at, count

@@ -1,18 +1,12 @@
 package beacon
 
-// fullest returns where a window of the given width over sorted values holds most of them, and how many.
-func fullest(sorted []float64, width float64) (from, count int) {
-	j := 0
-	for i := range sorted {
-		limit := sorted[i] + width
-		for j < len(sorted) && sorted[j] <= limit {
-			j++
-		}
-		if j-i > count {
-			from, count = i, j-i
-		}
-		if j == len(sorted) {
-			break
+// fullest returns where a window of the given width over sorted values holds most of them, and how many, given that some
+// window no wider holds count from index from on. The window never shrinks, so one pass with one comparison a step does.
+func fullest(sorted []float64, width float64, from, count int) (int, int) {
+	for i := 0; i+count < len(sorted); i++ {
+		for i+count < len(sorted) && sorted[i+count]-sorted[i] <= width {
+			from = i
+			count++
 		}
 	}
 	return from, count
