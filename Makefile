@@ -18,7 +18,7 @@ build: $(BINARY) ## build/beaconwatch.ext: one static binary
 # go build knows best what is up to date
 $(BINARY): FORCE
 	@mkdir -p build
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./extension
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./extension
 
 demo: build ## watch this host and six senders on loopback for 40 s (TWIST=no-beacon must fail)
 	$(BINARY) demo $(if $(TWIST),--twist $(TWIST))

@@ -10,9 +10,12 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
-// destinations knows what kind of destination an address is for this host, as its interfaces come and go.
+// destinations knows what kind of destination an address is for this host, as its interfaces and local proxies come and
+// go.
 type destinations struct {
 	subnets atomic.Pointer[[]netip.Prefix]
+	proxies atomic.Pointer[map[netip.AddrPort]bool]
+	find    func() map[netip.AddrPort]bool
 }
 
 func newDestinations() *destinations {
@@ -21,11 +24,25 @@ func newDestinations() *destinations {
 	return d
 }
 
+// class returns the class of dst. It is called for every new pair and every row.
 func (d *destinations) class(dst send.Destination) send.Class {
-	return send.Classify(dst.Remote.Addr(), *d.subnets.Load())
+	class := send.Classify(dst.Remote.Addr(), *d.subnets.Load())
+	if class == send.Loopback && dst.Protocol == send.TCP && d.isProxy(dst.Remote) {
+		return send.LoopbackProxy
+	}
+	return class
 }
 
-// run reads the interfaces every half minute until ctx ends.
+func (d *destinations) isProxy(at netip.AddrPort) bool {
+	proxies := d.proxies.Load()
+	if proxies == nil {
+		return false
+	}
+	any4, any6 := netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()), netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())
+	return (*proxies)[at] || (*proxies)[any4] || (*proxies)[any6]
+}
+
+// run looks at the interfaces and the local proxies every half minute until ctx ends.
 func (d *destinations) run(ctx context.Context) error {
 	tick := time.NewTicker(30 * time.Second)
 	defer tick.Stop()
@@ -41,6 +58,10 @@ func (d *destinations) run(ctx context.Context) error {
 
 // refresh keeps the last known subnets if the interfaces cannot be read.
 func (d *destinations) refresh() {
+	if d.find != nil {
+		proxies := d.find()
+		d.proxies.Store(&proxies)
+	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil && d.subnets.Load() != nil {
 		return

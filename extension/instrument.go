@@ -55,6 +55,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
+	where.find = proxyFinder{store: store, resolver: resolver}.find
 	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg),
