@@ -15,6 +15,9 @@ const (
 	maxInherited = 1024
 )
 
+// recently is how long a process is thought likely to open a further socket, in nanoseconds.
+const recently = int64(time.Minute)
+
 // quest is a search for the holder of one socket.
 type quest struct {
 	inode uint64
@@ -67,11 +70,11 @@ func (s *scanner) likely(q quest) (holder, bool) {
 	if h, found := s.among(q, s.unscanned(), s.budget.some); found {
 		return h, true
 	}
-	talkers, others := s.ofUser(q)
-	if h, found := s.among(q, talkers, s.budget.some); found {
+	lively, quiet := s.ofUser(q)
+	if h, found := s.among(q, lively, s.budget.some); found {
 		return h, true
 	}
-	return s.among(q, others, s.budget.ample)
+	return s.among(q, quiet, s.budget.ample)
 }
 
 // indexed returns the holder an earlier scan noted, if it still holds the socket.
@@ -137,9 +140,9 @@ func (s *scanner) unscanned() []*candidate {
 	return s.order
 }
 
-// ofUser returns the processes of the socket's user that were not scanned for it yet: those that have owned sockets, the
-// last to open one first, and the others, newest first.
-func (s *scanner) ofUser(q quest) (talkers, others []*candidate) {
+// ofUser returns the processes of the socket's user that were not scanned for it yet, the most recently lively first, and
+// apart those that have not been lively for a while.
+func (s *scanner) ofUser(q quest) (lively, quiet []*candidate) {
 	s.order = s.order[:0]
 	for _, c := range s.processes {
 		if c.uid == q.uid && c.scanned < q.began && !c.kernel && !c.refused {
@@ -147,14 +150,16 @@ func (s *scanner) ofUser(q quest) (talkers, others []*candidate) {
 		}
 	}
 	slices.SortFunc(s.order, func(a, b *candidate) int {
-		return cmp.Or(cmp.Compare(b.talked, a.talked), newestFirst(a, b))
+		return cmp.Or(cmp.Compare(b.lively(), a.lively()), newestFirst(a, b))
 	})
-	quiet := slices.IndexFunc(s.order, func(c *candidate) bool { return c.talked == 0 })
-	if quiet < 0 {
-		quiet = len(s.order)
-	}
-	return s.order[:quiet], s.order[quiet:]
+	n, _ := slices.BinarySearchFunc(s.order, q.began-recently, func(c *candidate, since int64) int {
+		return cmp.Compare(since, c.lively())
+	})
+	return s.order[:n], s.order[n:]
 }
+
+// lively is when the process last opened a socket or, if that is later, started; in nanoseconds since boot.
+func (c *candidate) lively() int64 { return max(c.talked, startedBy(c)) }
 
 func newestFirst(a, b *candidate) int {
 	return cmp.Or(cmp.Compare(b.id.StartTicks, a.id.StartTicks), cmp.Compare(b.id.PID, a.id.PID))
@@ -198,11 +203,8 @@ func (s *scanner) scanAll(q quest) (complete bool) {
 	for _, c := range s.order {
 		s.scan(c)
 	}
-	return !s.hidden && !s.truncated && s.unreadable() == 0 && !s.index.full
+	return s.wholeHost && !s.hidden && !s.truncated && s.unreadable() == 0 && !s.index.full
 }
 
 // credit notes that c has opened a socket, so that it is asked early about the next.
-func (s *scanner) credit(c *candidate) {
-	s.talks++
-	c.talked = s.talks
-}
+func (s *scanner) credit(c *candidate) { c.talked = sinceBoot() }

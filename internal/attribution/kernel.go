@@ -8,7 +8,8 @@ import (
 )
 
 // A socket is called the kernel's own (NFS, WireGuard, VXLAN …) if all of this holds: two scans of every process, each of
-// which was shown every descriptor of the host, threads with tables of their own included, found no holder; the socket
+// which was shown every descriptor of the host, from the initial PID namespace, without a refusal and with the threads that
+// have tables of their own, found no holder; the socket
 // belongs to root; and it is open after the second, so that it did not merely outlive its process in a report. That is the
 // most /proc can tell. A descriptor that is only registered with io_uring(7), or under way in a unix(7) message, is in no
 // table either: "[kernel]" is a name, never an excuse. Every later full scan may still find a holder.

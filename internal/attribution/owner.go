@@ -10,9 +10,9 @@ import (
 // counted as unattributed, if nobody was found; the Program then has the UID of the socket only.
 //
 // For a socket seen before Owner takes one look into memory and allocates nothing. For a new one it reads /proc on the
-// caller's goroutine: the processes not yet scanned, newest first, then those of the socket's user that owned sockets
-// before, then the others of that user, then, if none was made lately, all. Every scan notes all sockets it passes, so
-// many new sockets cost one pass.
+// caller's goroutine: the processes not yet scanned, newest first, then those of the socket's user, those first which
+// opened a socket or started most recently, then, if that was not done lately, all. Every scan notes all sockets it
+// passes, so many new sockets cost one pass.
 func (r *Resolver) Owner(s send.Socket, sender int32) (id process.ID, program process.Program, ok bool) {
 	key := keyOf(s)
 	if sender > 0 {

@@ -28,8 +28,10 @@ type candidate struct {
 	descriptors int
 	// generation counts its scans: what an older scan put into the index is stale.
 	generation uint32
-	// talked is a sequence number of its last new socket, listed of the last list it was in.
-	talked, listed uint64
+	// talked is when it was last found to have a new socket, in nanoseconds since boot, listed the number of the last list
+	// it was in.
+	talked int64
+	listed uint64
 }
 
 // scanner walks the descriptors of processes and indexes every socket it passes. One goroutine at a time.
@@ -38,16 +40,15 @@ type scanner struct {
 	buffer   procfs.Buffer
 	counters *counters
 	budget   budget
-	// ownPIDs: the numbers in fs are those kcmp(2) takes.
-	ownPIDs bool
-	hidden  bool
+	// ownPIDs: the numbers in fs are those kcmp(2) takes. wholeHost: fs shows every process of the host. hidden: but not to
+	// this user.
+	ownPIDs, wholeHost, hidden bool
 	// truncated: the last list was cut at maxListed.
 	truncated bool
 
 	processes map[int32]*candidate
 	index     index
 	lists     uint64
-	talks     uint64
 
 	// Scratch memory, reused.
 	pids    []int32
@@ -58,7 +59,7 @@ type scanner struct {
 
 func newScanner(root procfs.FS, indexLimit int, b budget, c *counters) scanner {
 	return scanner{fs: root, counters: c, budget: b, ownPIDs: root.OwnPIDs(),
-		hidden: root.Hidden(), processes: make(map[int32]*candidate),
+		wholeHost: root.WholeHost(), hidden: root.Hidden(), processes: make(map[int32]*candidate),
 		index: index{limit: indexLimit, holders: make(map[uint64]holder)}}
 }
 

@@ -26,6 +26,16 @@ func (fs FS) Hidden() bool {
 	return err != nil || !effective(status, unix.CAP_SYS_PTRACE)
 }
 
+// initialPIDs is PROC_PID_INIT_INO of linux/proc_ns.h, the inode of the initial PID namespace.
+const initialPIDs = "pid:[4026531836]"
+
+// WholeHost reports whether the file system has every process of the host: those of the initial PID namespace, and with it
+// of all below. Seen from a container's namespace others may exist that share its network.
+func (fs FS) WholeHost() bool {
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && namespace == initialPIDs && fs.OwnPIDs()
+}
+
 // hidepid reports whether the proc file system mounted at root hides processes. mounts is in the form of fstab(5); the
 // last mount at a place is the visible one. Kernels since 5.8 say the mode in words.
 func hidepid(mounts []byte, root string) bool {
