@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
@@ -23,7 +24,7 @@ type extension struct {
 	manager    string // the manager socket it registered over
 	socket     string
 	registered time.Time
-	answered   bool // it has answered a ping; only the watch loop touches it
+	answered   atomic.Bool // it has answered anything yet
 }
 
 // with runs f with a client of the extension. The connection is closed when f returns or ctx ends, which ends f.
@@ -43,6 +44,7 @@ func (e *extension) with(ctx context.Context, f func(*osquery.ExtensionClient) e
 	if err != nil {
 		return fmt.Errorf("extension %s: %w", e.info.Name, err)
 	}
+	e.answered.Store(true)
 	return nil
 }
 

@@ -32,12 +32,15 @@ type answer struct {
 
 // call returns the table's response; a response without a status is an error. A status other than 0 is the caller's to
 // read.
-func (g *guard) call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("table %s did not answer within %v", g.name, g.timeout))
+func (g *guard) call(parent context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
+	ctx, cancel := context.WithTimeoutCause(parent, g.timeout, fmt.Errorf("table %s did not answer within %v", g.name, g.timeout))
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
 	case <-ctx.Done():
+		if parent.Err() != nil {
+			return nil, context.Cause(parent)
+		}
 		return nil, fmt.Errorf("table %s is busy: %d calls have not returned", g.name, cap(g.slots))
 	}
 	done := make(chan answer, 1) // buffered: a late answer must not keep its goroutine

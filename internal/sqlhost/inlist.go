@@ -15,9 +15,9 @@ const maxListValues = 10_000
 // in the statement's text by a value of it. Widening an equality to the whole list is always right, because SQLite checks
 // each row again. A list that is not all constants (IN (SELECT …)) arrives value by value, as before 5.14.
 type inList struct {
-	column string // as written, without its table
-	values []string
-	member map[string]bool
+	column string          // as written, without its table
+	values []string        // without NULL and '', which osquery drops
+	member map[string]bool // the values, and '' if it is there
 }
 
 // findLists returns the IN lists of constants in sql. NULL and ” are left out, as osquery drops them.
@@ -51,13 +51,15 @@ func (l *inList) read(s *scanner) bool {
 			sign = t.text
 			t = s.next()
 		}
-		value, ok := constant(t, sign)
-		if !ok {
-			return false
-		}
-		if value != "" && !l.member[value] {
+		if t.kind != tokenWord || !strings.EqualFold(t.text, "null") {
+			value, ok := constant(t, sign)
+			if !ok {
+				return false
+			}
+			if value != "" && !l.member[value] {
+				l.values = append(l.values, value)
+			}
 			l.member[value] = true
-			l.values = append(l.values, value)
 		}
 		switch t := s.next(); {
 		case t.kind == tokenSymbol && t.text == ")":
@@ -74,8 +76,6 @@ func constant(t token, sign string) (string, bool) {
 	switch {
 	case t.kind == tokenString && sign == "":
 		return t.text, true
-	case t.kind == tokenWord && strings.EqualFold(t.text, "null"):
-		return "", true
 	case t.kind == tokenWord:
 		v, err := strconv.ParseInt(sign+t.text, 10, 64)
 		return strconv.FormatInt(v, 10), err == nil

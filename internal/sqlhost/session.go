@@ -17,6 +17,7 @@ import (
 const (
 	maxValueBytes     = 16 << 20
 	maxStatementBytes = 1 << 20
+	maxLikePattern    = 1000 // matching is not interruptible
 )
 
 // session is one SQLite connection with the host's tables attached. One statement at a time uses it; the fields below the
@@ -143,9 +144,10 @@ func (s *session) open(ctx context.Context) error {
 		return err
 	}
 	for id, value := range map[int]int{
-		sqlite3.SQLITE_LIMIT_LENGTH:     maxValueBytes,
-		sqlite3.SQLITE_LIMIT_SQL_LENGTH: maxStatementBytes,
-		sqlite3.SQLITE_LIMIT_ATTACHED:   0,
+		sqlite3.SQLITE_LIMIT_LENGTH:              maxValueBytes,
+		sqlite3.SQLITE_LIMIT_SQL_LENGTH:          maxStatementBytes,
+		sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: maxLikePattern,
+		sqlite3.SQLITE_LIMIT_ATTACHED:            0,
 	} {
 		if _, err := sqlite.Limit(s.conn, id, value); err != nil {
 			return err

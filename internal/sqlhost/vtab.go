@@ -106,9 +106,6 @@ func (c *cursor) constrain(values []vtab.Value) (listed bool) {
 	c.constraints = c.constraints[:0]
 	for i, t := range c.plan.terms {
 		value := text(values[i])
-		if value == "" {
-			continue // osquery drops NULL and ''
-		}
 		column := c.table.columns[t.column]
 		if t.op == opEquals && column.has(optionOptimized) {
 			if list := c.session.listWith(column.name, value); list != nil {
@@ -119,7 +116,9 @@ func (c *cursor) constrain(values []vtab.Value) (listed bool) {
 				continue
 			}
 		}
-		c.constraints = append(c.constraints, constraint{t.column, t.op, value})
+		if value != "" { // osquery drops NULL and ''
+			c.constraints = append(c.constraints, constraint{t.column, t.op, value})
+		}
 	}
 	return listed
 }

@@ -32,11 +32,10 @@ func (h *Host) check(ctx context.Context, e *extension) {
 	limited, cancel := context.WithTimeout(ctx, h.config.Timeout)
 	defer cancel()
 	err := e.ping(limited)
-	switch {
-	case err == nil:
-		e.answered = true
-	case ctx.Err() != nil:
-	case e.answered || time.Since(e.registered) > h.config.Timeout:
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	if e.answered.Load() || time.Since(e.registered) > h.config.Timeout {
 		h.deregister(e.uuid, err.Error())
 	}
 }
