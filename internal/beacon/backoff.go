@@ -29,17 +29,3 @@ func (r *reading) markLadders() {
 		}
 	}
 }
-
-// retries says whether a good part of the raw sends are rungs of a back-off, whose pauses are alike at every failure.
-func (r *reading) retries() bool {
-	rungs := 0
-	for _, is := range r.ladder {
-		if is {
-			rungs++
-		}
-	}
-	return rungs*retryShare > len(r.ladder)
-}
-
-// retryShare: a fifth of the sends.
-const retryShare = 5

@@ -7,9 +7,9 @@ import "math"
 // traffic nearly as it is.
 const blur = 1.0
 
-// chanceSample bounds how many gaps stand for the whole distribution: 48 quantiles of a curve smeared by 1 are
-// indistinguishable from all of them, at an eighth of the price.
-const chanceSample = 48
+// chanceSample bounds how many gaps stand for the whole distribution: 32 quantiles of a curve smeared by 1 are
+// indistinguishable from all of them, at a fraction of the price.
+const chanceSample = 32
 
 // normalTable is the normal distribution function on [-normalReach, normalReach], for linear interpolation.
 type normalTable [2*normalReach*normalSteps + 2]float64

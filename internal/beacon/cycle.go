@@ -11,11 +11,6 @@ func (s *Scorer) cycle(r *reading, uncertainty float64) rhythm {
 	if r.mean <= 2*uncertainty {
 		return best
 	}
-	chance := [len(cycleWidths)]float64{}
-	for c, w := range cycleWidths {
-		// the ratio of two exponential waiting times is log-logistic: P(|ln ratio| ≤ w) = tanh(w/2)
-		chance[c] = max(alike(r.sorted, w), math.Tanh(w/2))
-	}
 	for k := 2; k <= cycleMost && n >= cycleTurns*k; k++ {
 		hits := [len(cycleWidths)]int{}
 		for i, y := range r.logs[k:] {
@@ -29,8 +24,13 @@ func (s *Scorer) cycle(r *reading, uncertainty float64) rhythm {
 		for c, w := range cycleWidths {
 			m := float64(n - k)
 			share := wilsonLower(float64(hits[c]), m, wilsonZ)
-			e := m*(divergence(share, chance[c])-margin) - cycleCost
-			if share < cycleShare || e <= 0 || e <= best.evidence {
+			if share < cycleShare {
+				continue
+			}
+			// the ratio of two exponential waiting times is log-logistic: P(|ln ratio| ≤ w) = tanh(w/2)
+			chance := max(alike(r.sorted, w), math.Tanh(w/2))
+			e := m*(divergence(share, chance)-margin) - cycleCost
+			if e <= 0 || e <= best.evidence {
 				continue
 			}
 			marks := s.marks[:0]
@@ -41,7 +41,7 @@ func (s *Scorer) cycle(r *reading, uncertainty float64) rhythm {
 			turn := float64(k) * r.mean
 			if e *= r.standing(marks, turn, 0); e > best.evidence {
 				best.band = band{lo: turn * math.Exp(-w), hi: turn * math.Exp(w), in: hits[c], of: n - k,
-					share: float64(hits[c]) / m, chance: chance[c], evidence: e}
+					share: float64(hits[c]) / m, chance: chance, evidence: e}
 			}
 		}
 	}

@@ -95,22 +95,39 @@ func (s *Scorer) load(f Series) (r *reading, uncertainty float64, failedShare fl
 	return r, max(within/seen, max(0, f.Resolution.Seconds())), float64(failed) / seen
 }
 
-// merge fills r with the beats of raw: sends with at most limit seconds of silence since the last send before them are one
-// beat. Cutting on silence, not on the time since the first send, keeps a long check-in whole.
+// merge fills r with the beats of raw, measured already: sends with at most limit seconds of silence since the last send
+// before them are one beat, and so is a back-off. Cutting on silence, not on the time since the first send, keeps a long
+// check-in whole.
 func (r *reading) merge(raw *reading, limit float64) {
 	r.reset()
 	r.limit = limit
+	r.gaps, r.logs = r.gaps[:0], r.logs[:0]
+	whole := false // the gap since the start of the last beat is one gap of raw
 	for i, start := range raw.start {
 		last := len(r.start) - 1
-		if last >= 0 && (start-r.end[last] <= limit || raw.ladder[i]) {
-			r.end[last], r.bytes[last] = max(r.end[last], raw.end[i]), r.bytes[last]+raw.bytes[i]
+		if last < 0 {
+			r.add(start, raw.end[i], raw.bytes[i])
+			whole = true
 			continue
 		}
+		if start-r.end[last] <= limit || raw.ladder[i] {
+			r.end[last], r.bytes[last] = max(r.end[last], raw.end[i]), r.bytes[last]+raw.bytes[i]
+			whole = false
+			continue
+		}
+		gap := start - r.start[last]
+		r.gaps = append(r.gaps, gap)
+		if whole {
+			r.logs = append(r.logs, raw.logs[i-1]) // a logarithm is dear
+		} else {
+			r.logs = append(r.logs, logOf(gap))
+		}
 		r.add(start, raw.end[i], raw.bytes[i])
+		whole = true
 	}
 }
 
-// measure fills the gaps, their logarithms and the sorted logarithms.
+// measure fills the gaps of a reading and their logarithms.
 func (r *reading) measure() {
 	r.gaps, r.logs = r.gaps[:0], r.logs[:0]
 	for i := 1; i < len(r.start); i++ {
@@ -118,7 +135,11 @@ func (r *reading) measure() {
 		r.gaps = append(r.gaps, g)
 		r.logs = append(r.logs, logOf(g))
 	}
+}
+
+// rank fills the mean gap and the sorted logarithms of a reading that has its gaps.
+func (s *Scorer) rank(r *reading) {
 	r.mean = (r.start[len(r.start)-1] - r.start[0]) / float64(len(r.gaps))
 	r.sorted = append(r.sorted[:0], r.logs...)
-	slices.Sort(r.sorted)
+	s.room = sortSpread(r.sorted, s.room)
 }

@@ -2,7 +2,6 @@ package beacon
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -15,6 +14,7 @@ type Scorer struct {
 	order    []int
 	readings [4]reading
 	sizes    []float64
+	room     []float64
 	marks    []bool
 	peaks    []int32
 }
@@ -64,6 +64,7 @@ func (s *Scorer) Score(f Series) Result {
 		return res
 	}
 	raw.measure()
+	s.rank(raw)
 	raw.markLadders()
 	if u := grid(raw.gaps); u > uncertainty {
 		uncertainty = u
@@ -100,7 +101,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		if i == 0 {
 			near = r
 		}
-		r.measure()
+		s.rank(r)
 		b := s.densestBand(r, uncertainty)
 		if b.evidence > 0 {
 			b.evidence *= r.brief()
@@ -112,17 +113,11 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 	if best.evidence >= plain {
 		return best
 	}
-	for _, r := range [...]*reading{raw, near} {
-		if len(r.gaps) < minPattern || r == raw && near != raw && r.retries() {
-			continue
-		}
-		best = best.better(s.twoBands(r, uncertainty))
-		best = best.better(s.trend(r, uncertainty))
-		best = best.better(s.cycle(r, uncertainty))
-		best = best.better(s.echo(r, uncertainty))
-		if near == raw {
-			break
-		}
+	if len(near.gaps) >= minPattern {
+		best = best.better(s.twoBands(near, uncertainty))
+		best = best.better(s.trend(near, uncertainty))
+		best = best.better(s.cycle(near, uncertainty))
+		best = best.better(s.echo(near, uncertainty))
 	}
 	return best
 }
@@ -182,5 +177,3 @@ func longHalf(gaps, sorted []float64) float64 {
 
 // logOf is the natural logarithm with a floor at a nanosecond, so that no gap or size makes it infinite.
 func logOf(x float64) float64 { return math.Log(max(x, 1e-9)) }
-
-func sortFloats(x []float64) { slices.Sort(x) }

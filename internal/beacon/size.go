@@ -28,7 +28,7 @@ func (s *Scorer) densestSize(bytes []float64, variance float64) sizeBand {
 	if n < minSizes {
 		return best
 	}
-	sortFloats(logs)
+	s.room = sortSpread(logs, s.room)
 	from, k := 0, 0
 	for _, h := range [...]float64{variance / 10, variance / 3, variance, min(3*variance, .7)} {
 		width := math.Log((1 + h) / (1 - h))

@@ -59,36 +59,48 @@ func (b band) jitter() float64 {
 // explains the gaps better.
 func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 	n := float64(len(r.sorted))
-	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
+	// no chance is below that of the steady random sender, so it bounds the evidence before the rest is paid for
+	var bound [len(halfWidths)]float64
 	from, k := 0, 0
 	for w, width := range s.widths.log {
 		from, k = fullest(r.sorted, width, from, k)
 		r.full[w] = window{from, k}
-		share := wilsonLower(float64(k), n, wilsonZ)
-		// no chance is below that of the steady random sender, so this bounds the evidence before paying for it
-		if n*(divergence(share, s.widths.chance[w])-margin)-s.widths.cost[w] <= best.evidence {
-			continue
-		}
-		chance := s.chance(r, from, k, w, uncertainty)
-		e := n*(divergence(share, chance)-margin) - s.widths.cost[w]
-		if e <= best.evidence {
-			continue
-		}
-		lo, hi := r.sorted[from], r.sorted[from+k-1]
-		if e > 0 {
-			marks := s.marks[:0]
-			for _, y := range r.logs {
-				marks = append(marks, y >= lo && y <= hi)
-			}
-			s.marks = marks
-			e *= r.standing(marks, math.Exp((lo+hi)/2), (hi-lo)/2) * habit(share)
-		}
-		if e > best.evidence {
-			best = band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance,
-				evidence: e}
-		}
+		bound[w] = n*(divergence(wilsonLower(float64(k), n, wilsonZ), s.widths.chance[w])-margin) - s.widths.cost[w]
 	}
-	return best
+	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
+	for {
+		w := 0
+		for v, b := range bound {
+			if b > bound[w] {
+				w = v
+			}
+		}
+		if bound[w] <= best.evidence {
+			return best
+		}
+		if b := s.judge(r, w, uncertainty); b.evidence > best.evidence {
+			best = b
+		}
+		bound[w] = math.Inf(-1)
+	}
+}
+
+// judge returns the fullest band of width number w with its evidence.
+func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
+	n := float64(len(r.sorted))
+	from, k := r.full[w].from, r.full[w].count
+	lo, hi := r.sorted[from], r.sorted[from+k-1]
+	share := wilsonLower(float64(k), n, wilsonZ)
+	chance := s.chance(r, from, k, w, uncertainty)
+	e := n*(divergence(share, chance)-margin) - s.widths.cost[w]
+	if e > 0 {
+		s.marks = s.marks[:0]
+		for _, y := range r.logs {
+			s.marks = append(s.marks, y >= lo && y <= hi)
+		}
+		e *= r.standing(s.marks, math.Exp((lo+hi)/2), (hi-lo)/2) * habit(share)
+	}
+	return band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance, evidence: e}
 }
 
 // chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k

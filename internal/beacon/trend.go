@@ -26,7 +26,7 @@ func (s *Scorer) trend(r *reading, uncertainty float64) rhythm {
 		level.logs = append(level.logs, logOf(g/fit*r.mean))
 	}
 	level.sorted = append(level.sorted[:0], level.logs...)
-	slices.Sort(level.sorted)
+	s.room = sortSpread(level.sorted, s.room)
 	b := s.densestBand(level, uncertainty)
 	b.evidence -= trendCost
 	if b.evidence <= 0 {
@@ -36,8 +36,8 @@ func (s *Scorer) trend(r *reading, uncertainty float64) rhythm {
 }
 
 const (
-	// trendLeast: less change than a quarter from the first third to the last is inside any jitter.
-	trendLeast = 1.25
+	// trendLeast: less change than by half from the first third to the last is inside any jitter.
+	trendLeast = 1.5
 	// trendFloor keeps the line above zero where it starts near it.
 	trendFloor = 0.02
 	// trendCost is the price of the slope, in nats.
