@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -25,13 +26,17 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 	}
 	fmt.Fprintf(w, "%6s  %-26s %-28s %10s %7s %10s %6s  %s\n", "score", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
 	for _, r := range rows[:min(len(rows), shown)] {
-		verdict := r["score"]
+		verdict := fmt.Sprintf("%.2f", number(r, "score"))
 		if r["insufficient"] == "1" {
-			verdict = "(" + r["score"] + ")"
+			verdict = "(" + verdict + ")"
+		}
+		every, jitter := "–", "–"
+		if strings.Contains(r["reason_codes"], "regular_timing") {
+			every, jitter = interval(number(r, "interval_ms")), fmt.Sprintf("±%.0f %%", 100*number(r, "jitter"))
 		}
 		fmt.Fprintf(w, "%6s  %-26s %-28s %10s %7s %10s %6s  %s\n", verdict, clip(programName(r), 26),
-			clip(r["remote_address"]+":"+r["remote_port"], 28), interval(number(r, "interval_ms")),
-			fmt.Sprintf("±%.0f %%", 100*number(r, "jitter")), size(number(r, "size_bytes")), r["beats"], r["sparkline"])
+			clip(r["remote_address"]+":"+r["remote_port"], 28), every, jitter,
+			size(number(r, "size_bytes")), r["beats"], r["sparkline"])
 		fmt.Fprintf(w, "        %s\n", clip(r["reason"], 112))
 	}
 	if len(rows) > shown {
@@ -65,6 +70,8 @@ func interval(ms float64) string {
 
 func size(bytes float64) string {
 	switch {
+	case bytes < 1:
+		return "–"
 	case bytes >= 1<<20:
 		return fmt.Sprintf("%.1f MiB", bytes/(1<<20))
 	case bytes >= 10<<10:

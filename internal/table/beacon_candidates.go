@@ -84,7 +84,7 @@ func candidateRow(d Deps, c *candidate.Candidate) row {
 	r := make(row, 64)
 	res := &c.Result
 	info := processRow(r, c.Process, c.Key.Program, c.Socket.NetNS, d.Process)
-	endpointRow(r, c.Destination, c.Socket, c.Class)
+	endpointRow(r, d, c.Destination, c.Socket, c.Class)
 	r["scope"], r["host"] = c.Scope.String(), clean(c.Key.Host)
 	r["parent_path"], r["parent_cmdline"] = clean(info.ParentPath), clean(info.ParentCmdline)
 	r["grandparent_path"], r["grandparent_cmdline"] = clean(info.GrandparentPath), clean(info.GrandparentCmdline)

@@ -59,6 +59,8 @@ func endpointColumns() []table.ColumnDefinition {
 		text("local_address", "Local address of the latest socket"),
 		table.TextColumn("remote_address", table.ColumnDescription("Remote address"), table.IndexColumn()),
 		integer("remote_port", "Remote port"),
+		text("remote_hostname", "Name of the remote address, where it is known without looking it up"),
+		text("remote_hostname_source", "Where that name is known from: recorded"),
 		text("destination_class", "public, private, same_subnet, metadata, loopback, loopback_proxy, link_local, multicast or broadcast"),
 	}
 }
@@ -94,7 +96,7 @@ func processRow(r row, id process.ID, p process.Program, netns uint64, lookup fu
 	return info
 }
 
-func endpointRow(r row, d send.Destination, s send.Socket, class send.Class) {
+func endpointRow(r row, deps Deps, d send.Destination, s send.Socket, class send.Class) {
 	if !d.Remote.IsValid() {
 		return
 	}
@@ -109,6 +111,8 @@ func endpointRow(r row, d send.Destination, s send.Socket, class send.Class) {
 	r["remote_address"] = d.Remote.Addr().String()
 	r["remote_port"] = strconv.Itoa(int(d.Remote.Port()))
 	r["destination_class"] = class.String()
+	name, source := deps.Hostname(d.Remote.Addr())
+	r["remote_hostname"], r["remote_hostname_source"] = clean(name), source
 }
 
 // positive leaves zero out: an empty numeric column is NULL.

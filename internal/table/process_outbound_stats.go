@@ -44,7 +44,7 @@ func processOutboundStats(d Deps) *table.Plugin {
 func flowRow(d Deps, f *history.Flow) row {
 	r := make(row, 36)
 	info := processRow(r, f.Process, f.Key.Program, f.Socket.NetNS, d.Process)
-	endpointRow(r, f.Destination, f.Socket, d.Class(f.Destination))
+	endpointRow(r, d, f.Destination, f.Socket, d.Class(f.Destination))
 	t := &f.Totals
 	r["host"] = clean(f.Key.Host)
 	r["connections"], r["failed_connections"] = number(t.Connections), number(t.Failed)

@@ -44,7 +44,7 @@ func processSendHistory(d Deps) *table.Plugin {
 func appendBursts(rows []map[string]string, d Deps, v *history.View) []map[string]string {
 	common := make(row, 32)
 	processRow(common, v.Latest, v.Key.Program, v.Socket.NetNS, d.Process)
-	endpointRow(common, v.Destination, v.Socket, d.Class(v.Destination))
+	endpointRow(common, d, v.Destination, v.Socket, d.Class(v.Destination))
 	common["host"] = clean(v.Key.Host)
 	offset := d.Clock.Offset()
 	for i, b := range v.Bursts {

@@ -3,6 +3,7 @@
 package table
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
@@ -23,9 +24,11 @@ type Deps struct {
 	Sensor  *sensor.Sensor
 	Process func(process.ID) (process.Info, bool)
 	Class   func(send.Destination) send.Class
-	Clock   boottime.Clock
-	Host    func() Host
-	Role    string
+	// Hostname is the name of an address, and where that is known from; empty if it is not.
+	Hostname func(netip.Addr) (name, source string)
+	Clock    boottime.Clock
+	Host     func() Host
+	Role     string
 	// Replay leaves out the status of a live sensor.
 	Replay bool
 }
@@ -46,6 +49,9 @@ type Host struct {
 func All(d Deps) []*table.Plugin {
 	if d.Process == nil {
 		d.Process = func(process.ID) (process.Info, bool) { return process.Info{}, false }
+	}
+	if d.Hostname == nil {
+		d.Hostname = func(netip.Addr) (string, string) { return "", "" }
 	}
 	if d.Class == nil {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }

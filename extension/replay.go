@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/replay"
+	"github.com/beaconwatch/beaconwatch/internal/shell"
+	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
+	"github.com/beaconwatch/beaconwatch/internal/table"
+)
+
+// replayed reads recorded traffic through the same history, ranking and tables as live traffic.
+type replayed struct {
+	flags     configFlags
+	local     []string
+	json, csv bool
+}
+
+// replaySQL is what replay answers without a statement: the question a RITA user asks.
+const replaySQL = `SELECT score, host, remote_address, remote_port, interval_ms, jitter, size_bytes, beats, reason
+FROM beacon_candidates WHERE insufficient = 0 AND score >= 0.5 ORDER BY evidence DESC`
+
+// replayPairs bounds the pairs of a replay unless max_pairs says otherwise: a network has more than a host.
+const replayPairs = 100_000
+
+func replayCommand() *cobra.Command {
+	r := &replayed{}
+	cmd := &cobra.Command{
+		Use:   "replay FILE... [SQL]",
+		Short: "Read recorded traffic (Zeek conn.log, JSON Lines) and ask about it in SQL",
+		Long: `replay reads Zeek conn.log (TSV or JSON) and flows in JSON Lines, plain, gzip or zstd, - for standard input, through the
+same path as live traffic. Such files know hosts, not processes: the originating host is the key and the host column.
+Destinations that are not outbound (loopback, link-local,
+multicast, broadcast) are left out of beacon_candidates unless --include names them. Memory is bounded by pairs, not by the size of the files.`,
+		Example: `  beaconwatch.ext replay conn.log
+  beaconwatch.ext replay conn.*.log.gz "SELECT host, remote_address, beats, score, reason FROM beacon_candidates ORDER BY evidence DESC LIMIT 10"
+  beaconwatch.ext replay --local 192.0.2.0/24 --json conn.log`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("replay needs at least one file, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd, args) },
+	}
+	r.flags.bind(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&r.local, "local", nil, "our own networks, as CIDR; default: what local_orig says, else private addresses")
+	f.BoolVar(&r.json, "json", false, "print JSON")
+	f.BoolVar(&r.csv, "csv", false, "print CSV")
+	return cmd
+}
+
+func (r *replayed) run(cmd *cobra.Command, args []string) error {
+	files, statement := splitStatement(args)
+	if len(files) == 0 {
+		return usagef("replay needs at least one file before the statement")
+	}
+	if r.json && r.csv {
+		return usagef("--json and --csv exclude each other")
+	}
+	var local []netip.Prefix
+	for _, text := range r.local {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return usagef("--local: %q is not a network such as 192.0.2.0/24", text)
+		}
+		local = append(local, p)
+	}
+	cfg, err := r.flags.load()
+	if err != nil {
+		return err
+	}
+	host, err := r.load(cmd, cfg, files, replay.Config{Local: local, Stdin: cmd.InOrStdin()})
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	q := query{json: r.json, csv: r.csv}
+	return shell.New(host, shell.Config{Mode: q.mode(), Name: "beaconwatch"}).Execute(cmd.Context(), statement, cmd.OutOrStdout())
+}
+
+// splitStatement takes the last word as the statement if it is no file and reads like one.
+func splitStatement(args []string) (files []string, statement string) {
+	last := args[len(args)-1]
+	if _, err := os.Stat(last); err != nil && last != "-" && strings.ContainsAny(last, " \n\t") {
+		return args[:len(args)-1], last
+	}
+	return args, replaySQL
+}
+
+// load reads all files into a history and returns a host with the tables over it.
+func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, from replay.Config) (*sqlhost.Host, error) {
+	reader, err := replay.Open(files, from)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	pairs := replayPairs
+	if r.flags.flags.Changed("max_pairs") {
+		pairs = cfg.MaxPairs
+	}
+	names := map[netip.Addr]string{}
+	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: pairs, MaxBursts: cfg.MaxBursts, MaxBytes: pairs * 4 << 10})
+	if err != nil {
+		return nil, err
+	}
+	progress := startProgress(cmd.ErrOrStderr(), reader.Progress)
+	err = reader.Run(cmd.Context(), func(rec *replay.Record) {
+		if rec.Hostname != "" {
+			names[rec.Send.Socket.Remote.Addr()] = rec.Hostname
+		}
+		key := history.Key{Host: rec.Host, Program: process.Program{Path: process.Printable(rec.Process, process.MaxText)}}
+		store.Record(&key, process.ID{}, &rec.Send)
+	})
+	progress()
+	if err != nil {
+		return nil, err
+	}
+	tellReplay(cmd.ErrOrStderr(), reader.Stats(), store.Stats())
+	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: include(cfg.Include)})
+	if err != nil {
+		return nil, err
+	}
+	ranker.Refresh()
+	return replayHost(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
+		Hostname: func(a netip.Addr) (string, string) {
+			if name, ok := names[a]; ok {
+				return name, "recorded"
+			}
+			return "", ""
+		}})
+}
+
+func replayHost(d table.Deps) (*sqlhost.Host, error) {
+	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range table.All(d) {
+		if err := host.RegisterTable(p); err != nil {
+			host.Close()
+			return nil, err
+		}
+	}
+	return host, nil
+}
+
+// tellReplay says on standard error what was read, what was not and why.
+func tellReplay(w io.Writer, s replay.Stats, h history.Stats) {
+	fmt.Fprintf(w, "%d rows read, %d pairs", s.Rows, h.Pairs)
+	if h.Evictions > 0 {
+		fmt.Fprintf(w, " (%d with the least evidence forgotten: raise --max_pairs)", h.Evictions)
+	}
+	for i, n := range s.Skipped {
+		if n > 0 {
+			fmt.Fprintf(w, ", %d skipped: %s", n, replay.Skip(i))
+		}
+	}
+	if s.Late > 0 {
+		fmt.Fprintf(w, ", %d out of order", s.Late)
+	}
+	fmt.Fprintln(w)
+	for _, bad := range s.BadLines {
+		fmt.Fprintln(w, bad)
+	}
+	if more := s.Bad - uint64(len(s.BadLines)); s.Bad > 0 && more > 0 {
+		fmt.Fprintf(w, "and %d more bad lines\n", more)
+	}
+}
+
+// startProgress shows the share of bytes read while that takes longer than a moment, on a terminal only. The function
+// returned ends it.
+func startProgress(w io.Writer, progress func() (read, total int64)) (stop func()) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(500 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				fmt.Fprint(w, "\r\033[K")
+				return
+			case <-tick.C:
+				if read, total := progress(); total > 0 {
+					fmt.Fprintf(w, "\rreading %3.0f %%", 100*float64(read)/float64(total))
+				} else {
+					fmt.Fprintf(w, "\rreading %d MiB", read>>20)
+				}
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
+	}
+}
