@@ -37,7 +37,7 @@ type Flow struct {
 	ID         []byte     // a JSON string or number, ready to be written out again; nil without one
 	Sends      []FlowSend // oldest first; sends of one instant in the order of the line
 	Window     time.Duration
-	Resolution time.Duration // as declared, otherwise as the sends show: a second, a millisecond, or 0 for finer
+	Resolution time.Duration // of the clock, as declared; 0 if the line does not say
 	Process    string
 	Host       string
 	// Destination is protocol://host:port, where protocol and port may be missing.
@@ -70,7 +70,7 @@ func (f *Flow) Decode(line []byte) error {
 	if !slices.IsSortedFunc(f.Sends, byTime) {
 		slices.SortStableFunc(f.Sends, byTime)
 	}
-	d.finish()
+	d.destination()
 	return nil
 }
 
@@ -90,7 +90,6 @@ type flowDecoder struct {
 	flow              *Flow
 	fault             error // the first
 	seen              bool  // there were sends
-	declared          bool  // the line says its resolution
 	dst, dport, proto string
 }
 
@@ -141,7 +140,6 @@ func (d *flowDecoder) member(name []byte, value token) (err error) {
 	case "resolution_ms":
 		f.Resolution, err = value.seconds()
 		f.Resolution /= 1000
-		d.declared = true
 	case "process":
 		f.Process, err = value.string()
 	case "destination":
@@ -158,26 +156,19 @@ func (d *flowDecoder) member(name []byte, value token) (err error) {
 	return err
 }
 
-// finish settles what the line did not say outright.
-func (d *flowDecoder) finish() {
+// destination puts together what the line did not say outright.
+func (d *flowDecoder) destination() {
 	f := d.flow
-	if f.Destination == "" && d.dst != "" {
-		f.Destination = d.dst
-		if d.dport != "" {
-			f.Destination = net.JoinHostPort(d.dst, d.dport)
-		}
-		if d.proto != "" {
-			f.Destination = d.proto + "://" + f.Destination
-		}
-	}
-	if d.declared || len(f.Sends) == 0 {
+	if f.Destination != "" || d.dst == "" {
 		return
 	}
-	clock := coarsest
-	for _, s := range f.Sends {
-		clock.fit(s.At)
+	f.Destination = d.dst
+	if d.dport != "" {
+		f.Destination = net.JoinHostPort(d.dst, d.dport)
 	}
-	f.Resolution = time.Duration(clock)
+	if d.proto != "" {
+		f.Destination = d.proto + "://" + f.Destination
+	}
 }
 
 // id appends the token as JSON, strings in one spelling.

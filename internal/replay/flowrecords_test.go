@@ -14,7 +14,7 @@ import (
 
 func TestRecordsOfFlows(t *testing.T) {
 	paths := write(t, `{"id":"a","sends":[[60.0005,7],[0,5]],"process":"/usr/bin/x","destination":"udp://192.0.2.1:53"}`+"\n"+
-		`{"id":"b","host":"web1","sends":[[10,1]],"destination":"c2.example:8443"}`+"\n"+
+		`{"id":"b","host":"web1","resolution_ms":1000,"sends":[[10,1]],"destination":"c2.example:8443"}`+"\n"+
 		`{"id":"c","sends":[]}`+"\n"+`{"sends":[[-1,1]]}`+"\n"+`{"sends":[[1.0005,1]]}`, shortLog(1))
 	r, err := Open(paths, Config{})
 	require.NoError(t, err)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// maxSeconds bounds an instant or duration: the year 2255, which still fits nanoseconds in 63 bits.
-const maxSeconds = 9_000_000_000
+// maxSeconds bounds an instant or duration: the year 2096, which a history can still hold.
+const maxSeconds = 4_000_000_000
 
 // maxBytes bounds the bytes of one send: 1 PiB.
 const maxBytes = 1 << 50
