@@ -2,7 +2,6 @@ package sqlhost
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -132,8 +131,4 @@ func waitForTable(t testing.TB, h *Host, name string) {
 func waitForNoTable(t testing.TB, h *Host, name string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return h.currentCatalog().lookup(name) == nil }, 10*time.Second, 5*time.Millisecond)
-}
-
-func testLogger(t testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

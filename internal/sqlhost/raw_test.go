@@ -3,6 +3,7 @@ package sqlhost
 import (
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"context"
@@ -13,9 +14,11 @@ import (
 
 // rawTable answers what it is told to, below osquery-go's manners, and keeps the JSON it was asked with.
 type rawTable struct {
-	name    string
-	routes  osquery.ExtensionPluginResponse
-	answer  func(ctx context.Context) osquery.ExtensionResponse
+	name   string
+	routes osquery.ExtensionPluginResponse
+	answer func(ctx context.Context) osquery.ExtensionResponse
+
+	mu      sync.Mutex
 	context string
 }
 
@@ -24,7 +27,9 @@ func (t *rawTable) RegistryName() string                    { return "table" }
 func (t *rawTable) Routes() osquery.ExtensionPluginResponse { return t.routes }
 
 func (t *rawTable) Call(ctx context.Context, request osquery.ExtensionPluginRequest) osquery.ExtensionResponse {
+	t.mu.Lock()
 	t.context = request["context"]
+	t.mu.Unlock()
 	if t.answer == nil {
 		return osquery.ExtensionResponse{Status: &osquery.ExtensionStatus{}}
 	}

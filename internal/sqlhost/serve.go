@@ -88,7 +88,7 @@ func (h *Host) converse(ctx context.Context, processor thrift.TProcessor, conn n
 	defer cancel()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	protocol := newProtocol(&stallLimited{Conn: conn, limit: h.config.Timeout})
+	protocol := newProtocol(limitStalls(conn, h.config.Timeout))
 	for ctx.Err() == nil {
 		more, err := processor.Process(ctx, protocol, protocol)
 		var unknown thrift.TApplicationException
@@ -107,19 +107,28 @@ type stallLimited struct {
 	limit time.Duration
 }
 
+// limitStalls wraps conn. It stays a syscall.Conn if it was one: by that Thrift notices a client that hung up while its
+// statement runs, so that the statement ends.
+func limitStalls(conn net.Conn, limit time.Duration) net.Conn {
+	limited := &stallLimited{Conn: conn, limit: limit}
+	if raw, ok := conn.(syscall.Conn); ok {
+		return &stallLimitedRaw{limited, raw}
+	}
+	return limited
+}
+
+type stallLimitedRaw struct {
+	*stallLimited
+	raw syscall.Conn
+}
+
+func (c *stallLimitedRaw) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
+
 func (c *stallLimited) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
-}
-
-// SyscallConn lets Thrift notice a client that hung up while its statement runs, so that the statement ends.
-func (c *stallLimited) SyscallConn() (syscall.RawConn, error) {
-	if conn, ok := c.Conn.(syscall.Conn); ok {
-		return conn.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
 }
 
 // release asks the extensions of a socket to shut down and forgets them.
