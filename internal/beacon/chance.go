@@ -79,6 +79,25 @@ func divergence(p, q float64) float64 {
 	return d
 }
 
+// worth is what n beats bring that each diverge from chance by so many nats. Beats that bring less than the margin count
+// against a rhythm, but however many they are they prove no more than that the flow is ordinary.
+func worth(n, nats float64) float64 {
+	w := n * (nats - margin)
+	if w < 0 {
+		w *= min(1, ordinary/(n*margin))
+	}
+	return w
+}
+
+const (
+	// margin is what every beat must bring before it counts, in nats: a share only just above chance does not become
+	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8 are
+	// worth 0.05.
+	margin = 0.04
+	// ordinary is the most that can count against a rhythm, in nats.
+	ordinary = 3.0
+)
+
 // wilsonLower is the lower end of the Wilson interval for k hits in n throws at z standard deviations (Wilson, 1927).
 func wilsonLower(k, n, z float64) float64 {
 	p, zz := k/n, z*z

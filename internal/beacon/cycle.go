@@ -29,7 +29,7 @@ func (s *Scorer) cycle(r *reading, uncertainty float64) rhythm {
 			}
 			// the ratio of two exponential waiting times is log-logistic: P(|ln ratio| ≤ w) = tanh(w/2)
 			chance := max(alike(r.sorted, w), math.Tanh(w/2))
-			e := m*(divergence(share, chance)-margin) - cycleCost
+			e := worth(m, divergence(share, chance)) - cycleCost
 			if e <= 0 || e <= best.evidence {
 				continue
 			}

@@ -24,7 +24,7 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 		m := float64(of)
 		share := wilsonLower(float64(hits), m, wilsonZ)
 		chance := 1 - math.Exp(-crowd)
-		if e := m*(divergence(share, chance)-margin) - echoCost; share < echoShare || e <= 0 || e <= best.evidence {
+		if e := worth(m, divergence(share, chance)) - echoCost; share < echoShare || e <= 0 || e <= best.evidence {
 			continue
 		}
 		// the same question at distances that are no simple multiple of T says what chance does here
@@ -36,7 +36,7 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 			}
 		}
 		chance = max(off, chance)
-		e := m*(divergence(share, chance)-margin) - echoCost
+		e := worth(m, divergence(share, chance)) - echoCost
 		if e > 0 {
 			// other sends come between the beats, so the interval is longer than the mean gap; retries echo at shorter ones
 			e *= ramp(interval/r.mean, echoAlone, echoAmong)

@@ -104,7 +104,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		s.rank(r)
 		b := s.densestBand(r, uncertainty)
 		if b.evidence > 0 {
-			b.evidence *= r.brief()
+			b.evidence = weigh(b.evidence, r.brief())
 		}
 		if b.evidence > best.evidence {
 			best = rhythm{band: b, reading: r}

@@ -36,7 +36,7 @@ func (s *Scorer) densestSize(bytes []float64, variance float64) sizeBand {
 		share := wilsonLower(float64(k), float64(n), wilsonZ)
 		middle := (logs[from] + logs[from+k-1]) / 2
 		chance := s.normal.blurred(logs, middle-width/2, middle+width/2, blur)
-		e := float64(n)*(divergence(share, chance)-margin) - searchCost - placeCost*math.Log(1/width)
+		e := worth(float64(n), divergence(share, chance)) - searchCost - placeCost*math.Log(1/width)
 		if e > best.evidence {
 			lo, hi := math.Exp(logs[from]), math.Exp(logs[from+k-1])
 			best = sizeBand{bytes: (lo + hi) / 2, spread: (hi - lo) / (hi + lo), in: k, of: n,

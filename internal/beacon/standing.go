@@ -3,12 +3,12 @@ package beacon
 import "math"
 
 // standing weighs a pattern of the given interval by what it explains of the flow, from 0 to 1. Gaps between the sends of
-// one request or between retries are regular too, but they are short, few in a row, and between them nothing is regular.
-// So the marked gaps must make up a good part of all the time, or come in long runs; and they, with the gaps that are two
+// one request or between retries are regular too, but they are short and few, and between them nothing is regular. So the
+// marked gaps must make up a good part of all the time, or be many between one silence and the next; and they, with the gaps that are two
 // to five intervals long, a good part of the time that the flow was not silent. slack is the relative half-width of the
 // pattern.
 func (r *reading) standing(marked []bool, interval, slack float64) float64 {
-	in, runs := 0, 0
+	in, sessions := 0, 1
 	regular, missed, active, total := 0.0, 0.0, 0.0, 0.0
 	slack = min(max(slack, standSlack), standSlackMost)
 	for i, g := range r.gaps {
@@ -16,11 +16,9 @@ func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 		if marked[i] {
 			in++
 			regular += g
-			if i == 0 || !marked[i-1] {
-				runs++
-			}
 		}
 		if g > silence*interval {
+			sessions++
 			continue
 		}
 		active += g
@@ -35,8 +33,8 @@ func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 		return 0
 	}
 	byTime := ramp(regular/total, idleTime, fairTime)
-	byRun := ramp(float64(in)/float64(runs), shortRun, longRun)
-	return min(max(byTime, byRun), ramp((regular+missed)/active, strayTime, busyTime))
+	bySession := ramp(float64(in)/float64(sessions), fewGaps, manyGaps)
+	return min(max(byTime, bySession), ramp((regular+missed)/active, strayTime, busyTime))
 }
 
 // ramp rises from 0 at lo to 1 at hi.
@@ -46,9 +44,9 @@ const (
 	// fairTime: a beacon that sleeps through nights and suspends still explains a quarter of the time it was watched.
 	// idleTime: what explains less than a twentieth says nothing about the flow.
 	idleTime, fairTime = 0.05, 0.25
-	// shortRun and longRun: requests of up to seven sends are ordinary, sixteen gaps alike in a row are a rhythm wherever
+	// fewGaps and manyGaps: six gaps alike between two silences are a request of seven sends, twelve are a rhythm wherever
 	// they are.
-	shortRun, longRun = 6.0, 16.0
+	fewGaps, manyGaps = 6.0, 12.0
 	// silence: a gap of more than thirty intervals is sleep, not traffic.
 	silence = 30.0
 	// strayTime and busyTime: while it is awake, a beacon explains half of its time even under loss; what explains less

@@ -28,10 +28,6 @@ const (
 	// searchCost and placeCost price the search over widths and positions, in nats.
 	searchCost = 2.0
 	placeCost  = 0.6
-	// margin is what every beat must bring before it counts, in nats: a share only just above chance does not become
-	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8 are
-	// worth 0.05.
-	margin = 0.04
 	// wilsonZ is the caution with few beats: one standard deviation.
 	wilsonZ = 1.0
 )
@@ -65,7 +61,7 @@ func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 	for w, width := range s.widths.log {
 		from, k = fullest(r.sorted, width, from, k)
 		r.full[w] = window{from, k}
-		bound[w] = n*(divergence(wilsonLower(float64(k), n, wilsonZ), s.widths.chance[w])-margin) - s.widths.cost[w]
+		bound[w] = worth(n, divergence(wilsonLower(float64(k), n, wilsonZ), s.widths.chance[w])) - s.widths.cost[w]
 	}
 	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
 	for {
@@ -92,13 +88,13 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 	lo, hi := r.sorted[from], r.sorted[from+k-1]
 	share := wilsonLower(float64(k), n, wilsonZ)
 	chance := s.chance(r, from, k, w, uncertainty)
-	e := n*(divergence(share, chance)-margin) - s.widths.cost[w]
+	e := worth(n, divergence(share, chance)) - s.widths.cost[w]
 	if e > 0 {
 		s.marks = s.marks[:0]
 		for _, y := range r.logs {
 			s.marks = append(s.marks, y >= lo && y <= hi)
 		}
-		e *= r.standing(s.marks, math.Exp((lo+hi)/2), (hi-lo)/2) * habit(share)
+		e = weigh(e, r.standing(s.marks, math.Exp((lo+hi)/2), (hi-lo)/2)*habit(share))
 	}
 	return band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance, evidence: e}
 }
@@ -163,6 +159,10 @@ func (r *reading) falling(from, next int, width float64) float64 {
 	return (1 - math.Exp(-width*min(steep, heaviest))) * left / float64(len(r.sorted))
 }
 
+// weigh gives the evidence of a pattern that is only partly, by weight, the habit of the flow; with no weight left, what a
+// search in vain has cost.
+func weigh(evidence, weight float64) float64 { return evidence*weight - (1-weight)*searchCost }
+
 // strayShare of the gaps alike is what the timers of retries and timeouts leave behind; from fairShare on it is the habit
 // of the flow.
 const strayShare, fairShare = 0.15, 0.40
@@ -172,9 +172,16 @@ func habit(share float64) float64 {
 	return ramp(share, strayShare, fairShare)
 }
 
-// roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set
-// the pace, not a timer, and being regular means less.
-const roundTrip = 1.0
+const (
+	// roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set
+	// the pace, not a timer, and being regular means less.
+	roundTrip = 1.5
+	// leastPace is what a rhythm well below that scale is still worth: data leaves in chunks every 200 ms, too.
+	leastPace = 0.15
+)
 
 // paced weighs a rhythm of the given interval against that scale.
-func paced(interval float64) float64 { return interval / (interval + roundTrip) }
+func paced(interval float64) float64 {
+	square := interval * interval
+	return leastPace + (1-leastPace)*square/(square+roundTrip*roundTrip)
+}

@@ -18,12 +18,12 @@ func (s *Scorer) twoBands(r *reading, uncertainty float64) rhythm {
 		}
 		share := wilsonLower(float64(k+k2), n, wilsonZ)
 		cost := 2*s.widths.cost[w] + twoCost
-		if n*(divergence(share, 2*s.widths.chance[w])-margin)-cost <= best.evidence {
+		if worth(n, divergence(share, 2*s.widths.chance[w]))-cost <= best.evidence {
 			continue
 		}
 		first := s.chance(r, from, k, w, uncertainty)
 		second := s.chance(r, from2, k2, w, uncertainty)
-		e := n*(divergence(share, min(1, first+second))-margin) - cost
+		e := worth(n, divergence(share, min(1, first+second))) - cost
 		if e <= 0 || e <= best.evidence {
 			continue
 		}
