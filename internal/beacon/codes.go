@@ -19,6 +19,7 @@ const (
 	FailedConnections
 	InsufficientBeats
 	BelowFrequency
+	SizeGroup
 	AboveThreshold
 )
 
@@ -38,6 +39,7 @@ var codeNames = [...]struct {
 	{PeriodChanged, "period_changed"},         // one interval, then another
 	{Ramp, "ramp"},                            // the interval grows or shrinks steadily
 	{RegularTiming, "regular_timing"},         // one band of gaps beats chance
+	{SizeGroup, "size_group"},                 // the rhythm is that of the sends of one size
 	{TwoPeriods, "two_periods"},               // two rhythms interleaved
 	{UniformSizes, "uniform_sizes"},           // one band of sizes beats chance
 }

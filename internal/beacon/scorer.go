@@ -12,7 +12,7 @@ type Scorer struct {
 	widths   *widths
 	normal   *normalTable
 	order    []int
-	readings [4]reading
+	readings [6]reading
 	sizes    []float64
 	room     []float64
 	marks    []bool
@@ -71,7 +71,11 @@ func (s *Scorer) Score(f Series) Result {
 		res.Codes |= CoarseClock
 	}
 	found := s.rhythm(raw, uncertainty)
-	size := s.densestSize(found.reading.bytes, s.config.PayloadLengthVariance)
+	sized := found.reading
+	if found.kind == SizeGroup {
+		sized = raw // the sizes of a group were picked to be alike
+	}
+	size := s.densestSize(sized.bytes, s.config.PayloadLengthVariance)
 	s.fill(&res, found, size)
 	return res
 }
@@ -115,6 +119,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 	}
 	if len(near.gaps) >= minPattern {
 		best = best.better(s.twoBands(near, uncertainty))
+		best = best.better(s.groups(raw, uncertainty))
 		best = best.better(s.trend(near, uncertainty))
 		best = best.better(s.cycle(near, uncertainty))
 		best = best.better(s.echo(near, uncertainty))
