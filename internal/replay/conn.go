@@ -136,7 +136,7 @@ func (r *row) fate(f *fields) Skip {
 		if state == "SHR" {
 			return Inbound
 		}
-		r.send.Kind, r.open = send.Data, state != "OTH"
+		r.send.Kind, r.open = send.Data, true
 		return kept
 	}
 	var errno syscall.Errno

@@ -78,7 +78,7 @@ func TestFate(t *testing.T) {
 		{"udp", "S0", "D", send.Data, true, 0, kept},    // syslog and its like
 		{"udp", "SF", "Dd", send.Data, true, 0, kept},
 		{"udp", "SHR", "^d", 0, false, 0, Inbound},
-		{"icmp", "OTH", "", send.Data, false, 0, kept},
+		{"icmp", "OTH", "", send.Data, true, 0, kept},
 	}
 	for _, tt := range tests {
 		t.Run(tt.proto+" "+tt.state+" "+tt.history, func(t *testing.T) {
