@@ -185,8 +185,8 @@ func newVerdict(id json.RawMessage, line *replay.FlowLine, r beacon.Result) *ver
 // appendLine appends v as JSON and a newline.
 func appendLine(dst []byte, v any) []byte {
 	text, err := json.Marshal(v)
-	if err != nil { // a number that is not finite would be a fault of the scorer
-		text = fmt.Appendf(nil, `{"id":null,"score":null,"error":%q}`, err.Error())
+	if err != nil { // a number that is not finite, which would be a fault of the scorer
+		return append(dst, `{"id":null,"score":null,"error":"the result is not finite"}`+"\n"...)
 	}
 	return append(append(dst, text...), '\n')
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -237,4 +238,9 @@ func TestInterruptedReadEnds(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the read goes on")
 	}
+}
+
+func TestEveryLineOfOutputIsJSON(t *testing.T) {
+	require.True(t, json.Valid(appendLine(nil, &verdict{Score: math.NaN()})), "even if the scorer were at fault")
+	require.True(t, json.Valid(appendLine(nil, &badFlow{Error: "\x01 \xff \" \\"})))
 }
