@@ -2,8 +2,8 @@ package beacon
 
 import "math"
 
-// grid returns 1 s if every gap is a whole number of seconds and they are not all alike, else 0: the source has only whole
-// seconds and did not say so. Gaps that are all alike are a rhythm, on whatever clock.
+// grid returns 1 s if every gap is a whole number of seconds, else 0: the source has only whole seconds and did not say so.
+// Where all gaps are alike they are a rhythm on whatever clock, known a little less exactly: a quarter of them at most.
 func grid(gaps []float64) float64 {
 	varied := false
 	for _, g := range gaps {
@@ -13,7 +13,7 @@ func grid(gaps []float64) float64 {
 		varied = varied || math.Round(g) != math.Round(gaps[0])
 	}
 	if !varied {
-		return 0
+		return min(1, gaps[0]/4)
 	}
 	return 1
 }

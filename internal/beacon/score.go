@@ -10,8 +10,8 @@ const (
 	sizeWeight = 0.9
 	// scoreMiddle is the evidence at which beacon and benign are equally likely at even odds, scoreScale how many nats
 	// change the odds by e. Both fitted on generated traffic; see the calibration test.
-	scoreMiddle = 6.0
-	scoreScale  = 2.0
+	scoreMiddle = 4.0
+	scoreScale  = 1.6
 )
 
 func (s *Scorer) fill(res *Result, found rhythm, size sizeBand) {

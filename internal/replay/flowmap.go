@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,11 +75,11 @@ func (r *FlowReader) Map(ctx context.Context, jobs int, out io.Writer, worker fu
 		free <- &flight{done: make(chan struct{}, 1)}
 	}
 	budget := semaphore.NewWeighted(maxInFlight)
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(todo)
 		defer close(order)
-		return r.read(ctx, budget, free, func(f *flight) { todo <- f; order <- f })
+		return r.read(running, budget, free, func(f *flight) { todo <- f; order <- f })
 	})
 	for range jobs {
 		group.Go(func() error {
@@ -93,12 +94,14 @@ func (r *FlowReader) Map(ctx context.Context, jobs int, out io.Writer, worker fu
 			return nil
 		})
 	}
-	group.Go(func() error { return r.write(ctx, out, order, func(f *flight) { budget.Release(f.weight); free <- f }) })
-	err := group.Wait()
+	group.Go(func() error { return r.write(running, out, order, func(f *flight) { budget.Release(f.weight); free <- f }) })
+	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
+		return err
+	}
 	if r.broken != nil {
 		r.stats.bad(r.name, r.lines.number, r.broken)
 	}
-	return err
+	return nil
 }
 
 // read cuts the input into flights, as many as there are free and as the budget allows.

@@ -2,8 +2,6 @@ package shell
 
 import (
 	"bufio"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -51,21 +49,17 @@ const defaultWidth = 120
 // Print writes rows in the given mode. Every row must have len(columns) values.
 func Print(out io.Writer, mode Mode, layout Layout, columns []string, rows [][]string) error {
 	w := bufio.NewWriter(out)
-	var err error
 	switch mode {
 	case Line:
 		printLines(w, columns, rows)
 	case CSV:
-		err = printCSV(w, columns, rows)
+		printCSV(w, columns, rows)
 	case JSON:
 		printJSON(w, columns, rows)
 	default:
 		printTable(w, layout, columns, rows)
 	}
-	if flushErr := w.Flush(); err == nil {
-		err = flushErr
-	}
-	return err
+	return w.Flush()
 }
 
 func printLines(w *bufio.Writer, columns []string, rows [][]string) {
@@ -81,79 +75,5 @@ func printLines(w *bufio.Writer, columns []string, rows [][]string) {
 		for j, name := range names {
 			fmt.Fprintf(w, "%s%s = %s\n", strings.Repeat(" ", width-text.StringWidth(name)), name, escape(row[j]))
 		}
-	}
-}
-
-// printCSV keeps line feeds and tabs, which quoting makes data; other control characters are escaped as in a table, since
-// CSV is looked at in terminals too.
-func printCSV(w *bufio.Writer, columns []string, rows [][]string) error {
-	c := csv.NewWriter(w)
-	c.UseCRLF = true
-	record := make([]string, len(columns))
-	write := func(values []string) error {
-		for i, v := range values {
-			record[i] = escapeExcept(v, "\n\t")
-		}
-		return c.Write(record)
-	}
-	if len(columns) == 0 {
-		return nil
-	}
-	if err := write(columns); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if err := write(row); err != nil {
-			return err
-		}
-	}
-	c.Flush()
-	return c.Error()
-}
-
-// printJSON writes a column whose name comes again later only there, as a map would.
-func printJSON(w *bufio.Writer, columns []string, rows [][]string) {
-	var keep []int
-	for i, name := range columns {
-		if !slices.Contains(columns[i+1:], name) {
-			keep = append(keep, i)
-		}
-	}
-	w.WriteByte('[')
-	for i, row := range rows {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		w.WriteString("\n  {")
-		for j, column := range keep {
-			if j > 0 {
-				w.WriteByte(',')
-			}
-			writeJSONString(w, columns[column])
-			w.WriteByte(':')
-			writeJSONString(w, row[column])
-		}
-		w.WriteByte('}')
-	}
-	if len(rows) > 0 {
-		w.WriteByte('\n')
-	}
-	w.WriteString("]\n")
-}
-
-// writeJSONString escapes more than JSON asks: everything a terminal might act on. A reader of JSON sees no difference.
-func writeJSONString(w *bufio.Writer, s string) {
-	quoted, _ := json.Marshal(s) // a string always marshals; it comes out as valid UTF-8
-	for _, r := range string(quoted) {
-		if r != ' ' && unsafeRune(r) {
-			if r > 0xffff {
-				r1, r2 := utf16Pair(r)
-				fmt.Fprintf(w, `\u%04x\u%04x`, r1, r2)
-				continue
-			}
-			fmt.Fprintf(w, `\u%04x`, r)
-			continue
-		}
-		w.WriteRune(r)
 	}
 }

@@ -1,7 +1,10 @@
 package source
 
 import (
+	"runtime"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 )
@@ -43,4 +46,15 @@ func (p *pace) end(cost time.Duration) {
 // period is the present distance of passes.
 func (p *pace) period() time.Duration {
 	return max(p.min, time.Duration(float64(p.cost)/p.budget))
+}
+
+// run does work as one pass. The goroutine keeps its thread meanwhile, whose CPU time is the cost.
+func (p *pace) run(work func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
+	p.begin(boottime.Now())
+	err := work()
+	p.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
+	return err
 }

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
@@ -156,7 +153,7 @@ func (p *ProcNet) loop(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		if err := p.sample(); err != nil {
+		if err := p.pace.run(p.sample); err != nil {
 			return refused("proc", err)
 		}
 		p.note()
@@ -166,10 +163,6 @@ func (p *ProcNet) loop(ctx context.Context) error {
 
 // sample reads all tables once.
 func (p *ProcNet) sample() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
-	p.pace.begin(boottime.Now())
 	p.pass++
 	var row procfs.NetSocket
 	for _, table := range p.tables {
@@ -184,7 +177,6 @@ func (p *ProcNet) sample() error {
 	p.sweep()
 	p.since = p.pace.start
 	p.counters.Samples++
-	p.pace.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
 	return nil
 }
 

@@ -115,7 +115,7 @@ func (t *TCP) Run(ctx context.Context, emit Emit) error {
 
 func (t *TCP) loop(ctx context.Context) error {
 	t.quiet = t.clock.read()
-	if err := t.samplePass(); err != nil {
+	if err := t.full.run(t.samplePass); err != nil {
 		return err
 	}
 	t.note()
@@ -140,9 +140,9 @@ func (t *TCP) loop(ctx context.Context) error {
 		var err error
 		switch now := boottime.Now(); {
 		case now >= t.full.due:
-			err = t.samplePass()
+			err = t.full.run(t.samplePass)
 		case hot && now >= t.hot.due:
-			err = t.sampleHot()
+			err = t.hot.run(t.sampleHot)
 		}
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
@@ -11,7 +12,7 @@ import (
 
 const (
 	// wakeUp is how long the kernel may take to run us after a notice came.
-	wakeUp = 1_000_000 // ns
+	wakeUp = time.Millisecond
 	// maxPending bounds the notices held back while a pass runs; the kernel keeps the rest.
 	maxPending = 4096
 )
@@ -28,8 +29,7 @@ func (t *TCP) awaitNotices() error {
 	if err != nil {
 		return refused("tcp", err)
 	}
-	if ready {
-		now := t.clock.read()
+	if now := t.clock.read(); ready && now.now.Sub(t.quiet.now) > wakeUp {
 		t.quiet = instant{now: now.now.Add(-wakeUp), tick: now.tick.Add(-wakeUp)}
 	}
 	return t.handleNotices()
@@ -91,17 +91,17 @@ func (t *TCP) destroyed(s *sockdiag.Socket, at span) {
 	i := &s.Info
 	if !c.announced && !established(i) {
 		if !c.ended { // whoever was never connected must have been the one to try
-			t.finish(c, send.Failed, failure(c, i), at.to.now)
+			t.finish(c, send.Send{Kind: send.Failed, Errno: failure(c, i)}, at.to.now)
 		}
 		return
 	}
 	if t.decide(c, s) != outbound {
 		return
 	}
-	t.announce(c, i, at)
-	t.report(c, i, at)
+	t.announce(c, s, at)
+	t.report(c, s, at)
 	if !c.ended {
-		t.finish(c, send.Close, 0, at.to.now)
+		t.finish(c, send.Send{Kind: send.Close, Received: c.takeReceived(i)}, at.to.now)
 	}
 }
 
@@ -122,27 +122,24 @@ func (t *TCP) unseen(s *sockdiag.Socket, at span) *connection {
 }
 
 // established reports whether the connection of a destroyed socket had been established. Something delivered says so, be
-// it the SYN; where the counters were cleared (SO_LINGER 0), so does a clock of the last payload that was ever set, for
+// it the SYN, or a round trip measured; where the counters were cleared (SO_LINGER 0), so does a clock of the last payload that was ever set, for
 // that of the last receipt was cleared to the same beginning of time.
 func established(i *sockdiag.TCPInfo) bool {
-	return i.BytesAcked > 0 || i.Delivered > 0 || i.BytesReceived > 0 || i.BytesSent > 0 ||
+	return i.BytesAcked > 0 || i.Delivered > 0 || i.BytesReceived > 0 || i.RTT > 0 ||
 		(i.SegsOut == 0 && i.SinceSent != i.SinceReceived)
 }
 
-// failure deduces why a connection attempt failed: a segment that came back was a reset; else retransmissions that left
-// say that nobody answered, retransmissions that could not leave that there is no way (no ARP answer); else an ICMP error
-// ended it, or the program did before the first retransmission. A socket whose counters connect(2) has cleared keeps only
-// the number of retransmissions.
+// failure deduces why a connection attempt failed from the last tcp_info, which is zero if none came, and what was known
+// before. A segment that came back was a reset. Else retransmissions that left say that nobody answered, and
+// retransmissions that could not leave that there is no way (no ARP answer). An attempt that ended before either was ended
+// by an ICMP error or given up. Where the counters are gone (connect(2) clears them before it returns the error, or the
+// program holds the socket) only the number of retransmissions is left: none is taken for a reset.
 func failure(c *connection, i *sockdiag.TCPInfo) syscall.Errno {
-	left := max(i.TotalRetrans, c.retrans)
-	switch {
-	case i.SegsIn > 0:
+	tries := max(i.Retransmits, c.retransmits)
+	switch gone := i.SegsOut == 0; {
+	case i.SegsIn > 0, gone && tries == 0:
 		return syscall.ECONNREFUSED
-	case left > 0:
-		return syscall.ETIMEDOUT
-	case i.Length > 0 && i.SegsOut == 0 && max(i.Retransmits, c.retransmits) == 0:
-		return syscall.ECONNREFUSED
-	case i.Length > 0 && i.SegsOut == 0:
+	case i.TotalRetrans > 0, c.retrans > 0, gone:
 		return syscall.ETIMEDOUT
 	}
 	return syscall.EHOSTUNREACH
@@ -157,12 +154,8 @@ func (t *TCP) miss(c *connection, now boottime.Time) {
 	case c.direction != outbound:
 		c.ended = true
 	case c.connecting:
-		errno := syscall.ECONNREFUSED
-		if c.retransmits > 0 {
-			errno = syscall.ETIMEDOUT
-		}
-		t.finish(c, send.Failed, errno, c.missed)
+		t.finish(c, send.Send{Kind: send.Failed, Errno: failure(c, &sockdiag.TCPInfo{})}, c.missed)
 	default:
-		t.finish(c, send.Close, 0, c.missed)
+		t.finish(c, send.Send{Kind: send.Close}, c.missed)
 	}
 }

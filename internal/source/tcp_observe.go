@@ -1,7 +1,6 @@
 package source
 
 import (
-	"syscall"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
@@ -23,7 +22,7 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 		if c = t.adopt(s); c == nil {
 			return
 		}
-	case c.remote != s.Remote || (c.ended && s.State == sockdiag.SynSent) || s.Info.Sent() < c.sent:
+	case c.remote != s.Remote || c.local != s.Local || (c.ended && s.State == sockdiag.SynSent) || payload(s) < c.sent:
 		t.restart(c, s) // the program connected the same socket anew
 	}
 	c.pass, c.missed = t.pass, 0
@@ -37,8 +36,8 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 		c.connecting, c.retransmits, c.retrans, c.known = true, s.Info.Retransmits, s.Info.TotalRetrans, at.from.now
 		return
 	}
-	t.announce(c, &s.Info, at)
-	t.report(c, &s.Info, at)
+	t.announce(c, s, at)
+	t.report(c, s, at)
 }
 
 // adopt begins to track a socket; nil if there is no room. In the first pass what it sent so far is history.
@@ -56,7 +55,7 @@ func (t *TCP) adopt(s *sockdiag.Socket) *connection {
 	if t.counters.Samples == 0 && s.State != sockdiag.SynSent {
 		t.counters.TakenOver++
 		c.announced = true
-		c.sent, c.received = s.Info.Sent(), s.Info.BytesReceived
+		c.sent, c.received = payload(s), s.Info.BytesReceived
 		c.segments, c.retrans = s.Info.DataSegsOut, s.Info.TotalRetrans
 		c.known = t.full.start
 	}
@@ -74,8 +73,12 @@ func (c *connection) begin(s *sockdiag.Socket, known boottime.Time) {
 
 // restart begins a further connection on the socket of c.
 func (t *TCP) restart(c *connection, s *sockdiag.Socket) {
-	if c.announced && !c.ended && c.direction == outbound {
-		t.finish(c, send.Close, 0, t.full.start)
+	switch {
+	case c.ended || c.direction != outbound:
+	case c.connecting:
+		t.finish(c, send.Send{Kind: send.Failed, Errno: failure(c, &sockdiag.TCPInfo{})}, boottime.Now())
+	default:
+		t.finish(c, send.Send{Kind: send.Close}, boottime.Now())
 	}
 	c.begin(s, c.known)
 }
@@ -103,43 +106,65 @@ func (t *TCP) decide(c *connection, s *sockdiag.Socket) direction {
 
 // announce emits the Open of a connection found established. Until it has sent, the kernel's clock of the last payload
 // runs from the end of the handshake.
-func (t *TCP) announce(c *connection, i *sockdiag.TCPInfo, at span) {
+func (t *TCP) announce(c *connection, s *sockdiag.Socket, at span) {
 	if c.announced {
 		return
 	}
 	c.announced, c.connecting = true, false
-	from, to := t.clock.ago(at, i.SinceSent)
+	from, to := t.clock.ago(at, s.Info.SinceSent)
 	quality := send.Jiffy
 	switch {
-	case i.Sent() > 0:
+	case payload(s) > 0:
 		from, quality = c.known, send.Aggregated
-	case i.SegsOut == 0: // cleared: it is the clock of the last payload after all
+	case s.Info.SegsOut == 0: // cleared: it is the clock of the last payload after all
 		from, quality = c.known, send.Inferred
 	}
 	t.put(send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Open, Quality: quality}, max(from, c.known), to)
 }
 
 // report emits what the connection sent since its last reading, if anything.
-func (t *TCP) report(c *connection, i *sockdiag.TCPInfo, at span) {
+func (t *TCP) report(c *connection, s *sockdiag.Socket, at span) {
+	i := &s.Info
 	retransmitted := i.TotalRetrans != c.retrans
 	segments := i.DataSegsOut - c.segments - (i.TotalRetrans - c.retrans)
-	if sent := i.Sent(); sent > c.sent {
+	if sent := payload(s); sent > c.sent {
 		bytes := sent - c.sent
 		from, to := t.clock.ago(at, i.SinceSent)
-		s := send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Data, Bytes: bytes, Quality: send.Jiffy, Sends: 1,
-			Received: i.BytesReceived - min(c.received, i.BytesReceived)}
+		data := send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Data, Bytes: bytes, Received: c.takeReceived(i),
+			Quality: send.Jiffy, Sends: 1}
 		// more segments than the payload needs, or than one flight can carry, are several sends
 		needed := 1 + uint32((bytes-1)/uint64(max(i.SendMSS, 1)))
 		if segments > needed && segments < 1<<31 {
-			s.Sends = 1 + segments - needed
+			data.Sends = 1 + segments - needed
 		}
-		if s.Sends > 1 || segments > i.SendWindow || retransmitted {
-			s.Quality, from = send.Aggregated, c.known
+		if data.Sends > 1 || segments > i.SendWindow || retransmitted {
+			data.Quality, from = send.Aggregated, c.known
 		}
-		t.put(s, max(from, c.known), to)
-		c.sent, c.received, c.sending = sent, max(c.received, i.BytesReceived), to
+		t.put(data, max(from, c.known), to)
+		c.sent, c.sending = sent, to
 	}
 	c.segments, c.retrans, c.known = i.DataSegsOut, i.TotalRetrans, at.from.now
+}
+
+// takeReceived returns what the connection received since this was last asked.
+func (c *connection) takeReceived(i *sockdiag.TCPInfo) uint64 {
+	received := i.BytesReceived - min(c.received, i.BytesReceived)
+	c.received += received
+	return received
+}
+
+// payload returns what a socket sent so far. Kernels before 4.19 only count what was acknowledged, the SYN of a connection
+// opened here and the FIN among it.
+func payload(s *sockdiag.Socket) uint64 {
+	sent := s.Info.Sent()
+	if s.Info.CountsSent() {
+		return sent
+	}
+	sent -= min(sent, 1)
+	if s.State == sockdiag.FinWait2 || s.State == sockdiag.Closed {
+		sent -= min(sent, 1)
+	}
+	return sent
 }
 
 // put completes s with its time, between from and to, and emits it.
@@ -153,9 +178,9 @@ func (t *TCP) put(s send.Send, from, to boottime.Time) {
 	t.emit(s)
 }
 
-// finish emits the end of a connection, at an instant known to the distance of two readings.
-func (t *TCP) finish(c *connection, kind send.Kind, errno syscall.Errno, at boottime.Time) {
+// finish emits end, the end of a connection, at an instant known to the distance of two readings.
+func (t *TCP) finish(c *connection, end send.Send, at boottime.Time) {
 	c.ended = true
-	t.put(send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: kind, Errno: errno, Quality: send.Inferred},
-		min(c.known, at.Add(-time.Nanosecond)), at)
+	end.Socket, end.Quality = c.socket(t.cfg.NetNSInode), send.Inferred
+	t.put(end, min(c.known, at.Add(-time.Nanosecond)), at)
 }

@@ -2,11 +2,8 @@ package source
 
 import (
 	"cmp"
-	"runtime"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
@@ -30,7 +27,6 @@ const (
 
 // samplePass reads all connections once: new ones are adopted, known ones report what they sent, missing ones end.
 func (t *TCP) samplePass() error {
-	defer t.spend(&t.full)()
 	if err := t.handleNotices(); err != nil {
 		return err
 	}
@@ -55,17 +51,6 @@ func (t *TCP) samplePass() error {
 	t.sweep()
 	t.since = t.full.start
 	return t.handleNotices()
-}
-
-// spend begins a pass of p and returns what ends it. The goroutine keeps its thread in between, whose CPU time is the cost.
-func (t *TCP) spend(p *pace) (end func()) {
-	runtime.LockOSThread()
-	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
-	p.begin(boottime.Now())
-	return func() {
-		p.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
-		runtime.UnlockOSThread()
-	}
 }
 
 // walk reads every connection of the host. A chunk of them was built within the call before the one that returns it.
@@ -96,7 +81,6 @@ func (t *TCP) walk() error {
 
 // sampleHot reads the sockets of the hot set alone.
 func (t *TCP) sampleHot() error {
-	defer t.spend(&t.hot)()
 	if err := t.handleNotices(); err != nil {
 		return err
 	}

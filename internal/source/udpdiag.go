@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,7 +103,7 @@ func (u *UDPDiag) Run(ctx context.Context, emit Emit) error {
 
 func (u *UDPDiag) loop(ctx context.Context) error {
 	for {
-		if err := u.sample(); err != nil {
+		if err := u.pace.run(u.sample); err != nil {
 			return err
 		}
 		u.note()
@@ -131,13 +130,9 @@ func (u *UDPDiag) loop(ctx context.Context) error {
 // sample reads all UDP sockets once. Notices are handled before it only: one that comes while it runs must not be taken
 // for news about a socket the walk has yet to show.
 func (u *UDPDiag) sample() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
 	if err := u.handleNotices(); err != nil {
 		return err
 	}
-	u.pace.begin(boottime.Now())
 	u.pass++
 	if err := u.walk(u.observe); err != nil {
 		return refused("udp", err)
@@ -145,7 +140,6 @@ func (u *UDPDiag) sample() error {
 	u.sweep()
 	u.since = u.pace.start
 	u.counters.Samples++
-	u.pace.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before)
 	return nil
 }
 

@@ -44,15 +44,18 @@ func wideTable(name string, rows int) *table.Plugin {
 	})
 }
 
+func buffered() []osquerygo.ServerOption {
+	return []osquerygo.ServerOption{osquerygo.WithTransportFactory(thrift.NewTBufferedTransportFactory(bufferSize))}
+}
+
 // BenchmarkRows reads 5 000 rows of 30 columns: from a table of this process, and from an extension with the buffered and
 // with osquery-go's default transport, which is the yardstick.
 func BenchmarkRows(b *testing.B) {
-	buffered := []osquerygo.ServerOption{osquerygo.WithTransportFactory(thrift.NewTBufferedTransportFactory(bufferSize))}
 	for _, way := range []struct {
 		name    string
 		remote  bool
 		options []osquerygo.ServerOption
-	}{{"inprocess", false, nil}, {"buffered", true, buffered}, {"unbuffered", true, nil}} {
+	}{{"inprocess", false, nil}, {"buffered", true, buffered()}, {"unbuffered", true, nil}} {
 		b.Run(way.name, func(b *testing.B) {
 			h := newHost(b, Config{})
 			tb := wideTable("wide", 5000)
@@ -79,7 +82,7 @@ func BenchmarkJoin(b *testing.B) {
 			tb := wideTable("wide", 5000)
 			if way == "extension" {
 				socket, _ := serve(b, h)
-				startExtension(b, socket, "friend", nil, tb)
+				startExtension(b, socket, "friend", buffered(), tb)
 				waitForTable(b, h, "wide")
 			} else {
 				require.NoError(b, h.RegisterTable(tb))

@@ -123,7 +123,8 @@ func New(config Config) (*Host, error) {
 	return h, nil
 }
 
-// Close ends running statements with ErrClosed and releases the Host. It does not wait for a Serve: cancel its context.
+// Close ends running statements with ErrClosed and closes SQLite. It does not wait for a Serve: cancel its context. The
+// SQLite driver keeps the Host itself, some kilobytes, for the life of the process.
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.closed = true
