@@ -94,7 +94,9 @@ func (r *FlowReader) Map(ctx context.Context, jobs int, out io.Writer, worker fu
 			return nil
 		})
 	}
-	group.Go(func() error { return r.write(running, out, order, func(f *flight) { budget.Release(f.weight); free <- f }) })
+	group.Go(func() error {
+		return r.write(running, out, order, func(f *flight) { budget.Release(f.weight); free <- f })
+	})
 	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
 		return err
 	}
