@@ -78,9 +78,9 @@ func (r *reading) perHour() float64 {
 }
 
 // softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds of
-// e^12 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
+// e^8 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
 // flows still rank without ties and a long flow does not drown the evidence of its sizes.
-const softFrom = 12.0
+const softFrom = 8.0
 
 // soften is the identity up to softFrom and continues it with the same slope, logarithmically.
 func soften(e float64) float64 {
