@@ -10,7 +10,7 @@ const (
 	sizeWeight = 0.9
 	// scoreMiddle is the evidence at which beacon and benign are equally likely at even odds, scoreScale how many nats
 	// change the odds by e. Both fitted on generated traffic; see the calibration test.
-	scoreMiddle = 4.0
+	scoreMiddle = 3.5
 	scoreScale  = 1.6
 )
 

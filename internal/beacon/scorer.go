@@ -107,6 +107,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		}
 		s.rank(r)
 		b := s.densestBand(r, uncertainty)
+		b.evidence -= readingCost
 		if b.evidence > 0 {
 			b.evidence = weigh(b.evidence, r.brief())
 		}
@@ -144,10 +145,12 @@ const (
 
 // Readings: sends within a tenth of the typical gap, but never over 5 s, are one check-in of several sends; within a
 // quarter of it, one beat with its tasking. A check-in does not last longer than that and still have a rhythm.
+// readingCost is the price of each further reading, in nats.
 const (
-	mergeMost = 5.0
-	mergeNear = 0.1
-	mergeFar  = 0.25
+	readingCost = 1.5
+	mergeMost   = 5.0
+	mergeNear   = 0.1
+	mergeFar    = 0.25
 )
 
 // brief weighs a reading by how short its beats are against their interval: sessions of hours that come every day are
