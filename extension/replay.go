@@ -6,10 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
@@ -84,13 +82,18 @@ func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	host, err := r.load(cmd, cfg, files, replay.Config{Local: local, Stdin: cmd.InOrStdin()})
+	from := replay.Config{Local: local, Stdin: interruptible(cmd.Context(), cmd.InOrStdin())}
+	host, stats, err := r.load(cmd, cfg, files, from)
 	if err != nil {
 		return err
 	}
 	defer host.Close()
 	q := query{json: r.json, csv: r.csv}
-	return shell.New(host, shell.Config{Mode: q.mode(), Name: "beaconwatch"}).Execute(cmd.Context(), statement, cmd.OutOrStdout())
+	sh := shell.New(host, shell.Config{Mode: q.mode(), Name: extensionName})
+	if err := sh.Execute(cmd.Context(), statement, cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	return complain(cmd.ErrOrStderr(), "replay", stats)
 }
 
 // splitStatement takes the last word as the statement if it is no file and reads like one.
@@ -102,11 +105,11 @@ func splitStatement(args []string) (files []string, statement string) {
 	return args, replaySQL
 }
 
-// load reads all files into a history and returns a host with the tables over it.
-func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, from replay.Config) (*sqlhost.Host, error) {
+// load reads all files into a history and returns a host with the tables over it, and what became of the lines.
+func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, from replay.Config) (*sqlhost.Host, replay.Stats, error) {
 	reader, err := replay.Open(files, from)
 	if err != nil {
-		return nil, err
+		return nil, replay.Stats{}, err
 	}
 	defer reader.Close()
 	pairs := replayPairs
@@ -116,33 +119,34 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 	names := map[netip.Addr]string{}
 	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: pairs, MaxBursts: cfg.MaxBursts, MaxBytes: pairs * 4 << 10})
 	if err != nil {
-		return nil, err
+		return nil, replay.Stats{}, err
 	}
-	progress := startProgress(cmd.ErrOrStderr(), reader.Progress)
+	hide := showProgress(cmd.ErrOrStderr(), func() string { return "reading" + share(reader.Progress()) })
 	err = reader.Run(cmd.Context(), func(rec *replay.Record) {
-		if rec.Hostname != "" {
+		if rec.Hostname != "" && len(names) < pairs {
 			names[rec.Send.Socket.Remote.Addr()] = rec.Hostname
 		}
 		key := history.Key{Host: rec.Host, Program: process.Program{Path: process.Printable(rec.Process, process.MaxText)}}
 		store.Record(&key, process.ID{}, &rec.Send)
 	})
-	progress()
+	hide()
 	if err != nil {
-		return nil, err
+		return nil, replay.Stats{}, err
 	}
 	tellReplay(cmd.ErrOrStderr(), reader.Stats(), store.Stats())
 	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: include(cfg.Include)})
 	if err != nil {
-		return nil, err
+		return nil, replay.Stats{}, err
 	}
 	ranker.Refresh()
-	return replayHost(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
+	host, err := replayHost(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
 		Hostname: func(a netip.Addr) (string, string) {
 			if name, ok := names[a]; ok {
 				return name, "recorded"
 			}
 			return "", ""
 		}})
+	return host, reader.Stats(), err
 }
 
 func replayHost(d table.Deps) (*sqlhost.Host, error) {
@@ -174,42 +178,4 @@ func tellReplay(w io.Writer, s replay.Stats, h history.Stats) {
 		fmt.Fprintf(w, ", %d out of order", s.Late)
 	}
 	fmt.Fprintln(w)
-	for _, bad := range s.BadLines {
-		fmt.Fprintln(w, bad)
-	}
-	if more := s.Bad - uint64(len(s.BadLines)); s.Bad > 0 && more > 0 {
-		fmt.Fprintf(w, "and %d more bad lines\n", more)
-	}
-}
-
-// startProgress shows the share of bytes read while that takes longer than a moment, on a terminal only. The function
-// returned ends it.
-func startProgress(w io.Writer, progress func() (read, total int64)) (stop func()) {
-	f, isFile := w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return func() {}
-	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(500 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				fmt.Fprint(w, "\r\033[K")
-				return
-			case <-tick.C:
-				if read, total := progress(); total > 0 {
-					fmt.Fprintf(w, "\rreading %3.0f %%", 100*float64(read)/float64(total))
-				} else {
-					fmt.Fprintf(w, "\rreading %d MiB", read>>20)
-				}
-			}
-		}
-	}()
-	return func() {
-		close(done)
-		<-ended
-	}
 }

@@ -75,8 +75,8 @@ func join(groups ...[]table.ColumnDefinition) []table.ColumnDefinition {
 
 // processRow fills the process columns: what the program key says is always there, the rest while the process is known.
 func processRow(r row, id process.ID, p process.Program, netns uint64, lookup func(process.ID) (process.Info, bool)) process.Info {
-	r["pid"] = strconv.Itoa(int(id.PID))
-	r["path"], r["script"], r["uid"] = clean(p.Path), clean(p.Script), strconv.FormatUint(uint64(p.UID), 10)
+	r["path"], r["script"] = clean(p.Path), clean(p.Script)
+	r["pid"], r["uid"] = strconv.Itoa(int(id.PID)), strconv.FormatUint(uint64(p.UID), 10)
 	info, ok := lookup(id)
 	if !ok {
 		r["net_namespace"] = positive(netns)
