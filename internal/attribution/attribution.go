@@ -46,7 +46,9 @@ type Resolver struct {
 	counters counters
 	// wake tells Run that a process awaits its description.
 	wake chan struct{}
-	// scans counts finished full scans, nextScan is when the next may begin in nanoseconds since boot.
+	// began is the origin of now.
+	began time.Time
+	// scans counts finished full scans, nextScan is when the next may begin, by now.
 	scans    atomic.Uint32
 	nextScan atomic.Int64
 
@@ -77,7 +79,7 @@ func New(c Config) (*Resolver, error) {
 	if c.Redact == nil {
 		c.Redact = func(cmdline string) string { return cmdline }
 	}
-	r := &Resolver{config: c, fs: procfs.New(c.Root), wake: make(chan struct{}, 1)}
+	r := &Resolver{config: c, fs: procfs.New(c.Root), began: time.Now(), wake: make(chan struct{}, 1)}
 	r.sockets.limit = c.MaxSockets
 	r.processes.limit, r.processes.textLimit = c.MaxProcesses, c.MaxText
 	r.scanner = newScanner(r.fs, 4*c.MaxSockets, newBudget(c.Share), &r.counters)
@@ -90,6 +92,10 @@ func setDefault[T comparable](v *T, value T) {
 		*v = value
 	}
 }
+
+// now is the clock of what is remembered: nanoseconds since New. It is not sinceBoot because that is a system call, which
+// would be most of the cost of an answer.
+func (r *Resolver) now() int64 { return int64(time.Since(r.began)) }
 
 // Process returns what is known of a process that has owned a socket, now or before it ended. Parents and user name
 // follow a moment after the first send. ok is false for a process never seen, or forgotten since it ended.

@@ -41,7 +41,7 @@ func (r *Resolver) know(who subject, b *procfs.Buffer) (*entry, error) {
 		return nil, errKernelThread
 	}
 	who.id.StartTicks = stat.StartTicks
-	now := sinceBoot()
+	now := r.now()
 	if e := r.unchanged(who, p, stat.StartStack, now, b); e != nil {
 		return e, nil
 	}

@@ -67,7 +67,7 @@ func (r *Resolver) recall(s send.Socket, key socketKey) (process.ID, process.Pro
 		if known.owner.exited && s.Inode != 0 && !known.orphaned {
 			return process.ID{}, process.Program{}, unknown // it lives on in another process: inherited, or passed on
 		}
-		if key.cookie == 0 && sinceBoot()-known.verified > recheckAfter {
+		if key.cookie == 0 && r.now()-known.verified > recheckAfter {
 			return process.ID{}, process.Program{}, unknown // the kernel may have given the inode to another socket
 		}
 		return known.owner.info.ID, known.owner.info.Program, owned
@@ -75,7 +75,7 @@ func (r *Resolver) recall(s send.Socket, key socketKey) (process.ID, process.Pro
 		return process.ID{}, process.Program{}, unknown // there was a full scan since
 	case known.kernel:
 		return process.ID{}, process.Program{}, kernelOwned
-	case s.Inode != 0 && known.searches < maxSearches && sinceBoot() >= r.nextScan.Load():
+	case s.Inode != 0 && known.searches < maxSearches && r.now() >= r.nextScan.Load():
 		return process.ID{}, process.Program{}, unknown
 	}
 	return process.ID{}, process.Program{}, nobody

@@ -13,10 +13,10 @@ type entry struct {
 	stack uint64
 	// talked is a sequence number of its last new socket.
 	talked uint64
-	// checked is when the PID was last seen to be this process, in nanoseconds since boot.
+	// checked is when the PID was last seen to be this process, by Resolver.now.
 	checked atomic.Int64
 	exited  bool
-	// ended is when it was found to have exited, in nanoseconds since boot.
+	// ended is when it was found to have exited, by Resolver.now.
 	ended int64
 	// evicted: no longer in the table, though a socket may still point here; only ID and Program are left.
 	evicted bool

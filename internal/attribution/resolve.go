@@ -22,7 +22,7 @@ func (r *Resolver) resolve(s send.Socket, key socketKey) (process.ID, process.Pr
 	known, again := r.sockets.byKey[key]
 	r.mu.RUnlock()
 	q := quest{inode: s.Inode, uid: s.UID, again: again && known.owner == nil && !known.deferred,
-		full: known.searches < maxSearches && sinceBoot() >= r.nextScan.Load()}
+		full: known.searches < maxSearches && r.now() >= r.nextScan.Load()}
 	scans := r.scans.Load()
 	if !again {
 		known.looked = scans
@@ -31,12 +31,12 @@ func (r *Resolver) resolve(s send.Socket, key socketKey) (process.ID, process.Pr
 	if did.full {
 		r.scans.Store(scans + 1)
 		r.completed = did.complete
-		r.nextScan.Store(sinceBoot() + int64(max(r.config.FullScanEvery, time.Duration(float64(did.cost)/r.config.Share))))
+		r.nextScan.Store(r.now() + int64(max(r.config.FullScanEvery, time.Duration(float64(did.cost)/r.config.Share))))
 	}
 	if found {
 		if e, err := r.admit(h); err == nil {
 			r.scanner.credit(h.process)
-			known = socket{owner: e, verified: sinceBoot(), looked: r.scans.Load()}
+			known = socket{owner: e, verified: r.now(), looked: r.scans.Load()}
 			return r.settle(key, known)
 		}
 		r.counters.vanished.Add(1)
@@ -47,7 +47,7 @@ func (r *Resolver) resolve(s send.Socket, key socketKey) (process.ID, process.Pr
 // unowned notes that nobody was found to hold the socket.
 func (r *Resolver) unowned(s send.Socket, known socket, did outcome) socket {
 	if known.owner != nil {
-		known.orphaned = true // its last known owner is still the best answer
+		known.orphaned = !did.deferred // either way its last known owner is the best answer
 		return known
 	}
 	known.deferred = did.deferred

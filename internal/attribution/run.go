@@ -64,7 +64,7 @@ func (r *Resolver) reap(e *enricher) {
 	for _, pid := range pids {
 		there[pid] = true
 	}
-	now := sinceBoot()
+	now := r.now()
 	var recheck []process.ID
 	r.mu.Lock()
 	for pid, owner := range r.processes.live {
@@ -93,22 +93,26 @@ func (r *Resolver) recheck(id process.ID, b *procfs.Buffer) {
 	if err := p.Stat(b, &stat); err != nil {
 		return
 	}
+	now := r.now()
+	another, zombie := stat.StartTicks != id.StartTicks, stat.State == 'Z'
+	changed := false
 	r.mu.Lock()
-	owner := r.processes.byID[id]
-	if owner != nil && stat.StartTicks != id.StartTicks {
-		r.counters.reused.Add(1)
-		r.processes.exit(owner, sinceBoot())
-		owner = nil
-	}
-	changed := owner != nil && owner.stack != stat.StartStack && stat.State != 'Z'
-	if owner != nil {
-		owner.checked.Store(sinceBoot())
+	switch owner := r.processes.byID[id]; {
+	case owner == nil:
+	case another || zombie && stat.Threads <= 1:
+		r.processes.exit(owner, now)
+	default:
+		owner.checked.Store(now)
+		changed = owner.stack != stat.StartStack && !zombie // a first thread that has exited before the others
 	}
 	r.mu.Unlock()
+	if another {
+		r.counters.reused.Add(1)
+	}
 	if changed {
 		if info, stack, err := r.essentials(subject{id: id}, p, b); err == nil {
 			r.mu.Lock()
-			r.processes.add(info, stack, sinceBoot())
+			r.processes.add(info, stack, now)
 			r.mu.Unlock()
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // ownerBySender answers by the PID a source gives. A PID seen lately is trusted; one that has not been is looked up, which
 // tells it from an earlier process of that number. ok is false if the process has ended unseen.
 func (r *Resolver) ownerBySender(pid int32, key socketKey) (id process.ID, program process.Program, ok bool) {
-	now := sinceBoot()
+	now := r.now()
 	r.mu.RLock()
 	e := r.processes.live[pid]
 	fresh := e != nil && now-e.checked.Load() < recheckAfter

@@ -30,7 +30,7 @@ func keyOf(s send.Socket) socketKey {
 type socket struct {
 	// owner is nil if nobody was found.
 	owner *entry
-	// verified is when the owner was last seen to hold it, in nanoseconds since boot.
+	// verified is when the owner was last seen to hold it, by Resolver.now.
 	verified int64
 	// looked is the number of full scans made when it was last looked for, searches how many of these looked for it,
 	// complete how many of those could read every descriptor of the host.
