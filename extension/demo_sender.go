@@ -15,7 +15,8 @@ import (
 // senderCommandName is the hidden command with which a copy of this executable becomes a sender.
 const senderCommandName = "simulate-sender"
 
-// answer is how long a one-shot client waits for its answer before it closes and exits, as a real one would.
+// answer is how long a client that makes a connection for each beat waits for its answer before it closes, as a real one
+// would.
 const answer = 250 * time.Millisecond
 
 func senderCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func senderCommand() *cobra.Command {
 				return usagef("a sender reads its configuration as JSON from standard input: %w", err)
 			}
 			cfg.Record = os.Stdout
-			if cfg.Shape == simulate.Once {
+			if cfg.Shape == simulate.Once || cfg.Reconnect {
 				cfg.Dial = dialAndWait
 			}
 			return simulate.Run(cmd.Context(), cfg)

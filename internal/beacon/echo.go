@@ -12,7 +12,7 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 	if interval <= 2*uncertainty || interval <= 0 {
 		return best
 	}
-	for _, h := range [...]float64{0.03, 0.08, 0.16} {
+	for _, h := range [...]float64{0.03, 0.08, 0.16, 0.25} {
 		if interval*h < uncertainty {
 			continue
 		}
@@ -29,10 +29,10 @@ func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 		}
 		// the same question at distances that are no simple multiple of T says what chance does here
 		var off float64
-		for _, x := range [...]float64{0.62, 0.71, 0.81, 1.23, 1.38, 1.62} {
+		for _, x := range [...]float64{0.62, 0.71, 0.81} {
 			k, m := r.followed(interval*x, h/x)
 			if m > 0 {
-				off += float64(k) / float64(m) / 6
+				off += float64(k) / float64(m) / 3
 			}
 		}
 		chance = max(off, chance)

@@ -189,10 +189,10 @@ func (e *StatusError) Error() string {
 }
 
 func responseError(response *osquery.ExtensionResponse, err error) error {
-	if err == nil && response == nil {
-		return errors.New("empty response")
+	if response == nil {
+		return statusError(nil, err)
 	}
-	return statusError(response.GetStatus(), err)
+	return statusError(response.Status, err)
 }
 
 func statusError(status *osquery.ExtensionStatus, err error) error {

@@ -22,10 +22,11 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 		if c = t.adopt(s); c == nil {
 			return
 		}
-	case c.remote != s.Remote || c.local != s.Local || (c.ended && s.State == sockdiag.SynSent) || payload(s) < c.sent:
+	case c.remote != s.Remote || c.local != s.Local || (c.ended && s.State == sockdiag.SynSent) ||
+		s.Info.Sent() < c.counter:
 		t.restart(c, s) // the program connected the same socket anew
 	}
-	c.pass, c.missed = t.pass, 0
+	c.pass, c.missed, c.counter = t.pass, 0, s.Info.Sent()
 	if s.Inode != 0 {
 		c.inode, c.uid = s.Inode, s.UID
 	}
@@ -55,7 +56,7 @@ func (t *TCP) adopt(s *sockdiag.Socket) *connection {
 	if t.counters.Samples == 0 && s.State != sockdiag.SynSent {
 		t.counters.TakenOver++
 		c.announced = true
-		c.sent, c.received = payload(s), s.Info.BytesReceived
+		c.sent, c.received = c.payload(s), s.Info.BytesReceived
 		c.segments, c.retrans = s.Info.DataSegsOut, s.Info.TotalRetrans
 		c.known = t.full.start
 	}
@@ -114,7 +115,7 @@ func (t *TCP) announce(c *connection, s *sockdiag.Socket, at span) {
 	from, to := t.clock.ago(at, s.Info.SinceSent)
 	quality := send.Jiffy
 	switch {
-	case payload(s) > 0:
+	case s.Info.DataSegsOut > 0:
 		from, quality = c.known, send.Aggregated
 	case s.Info.SegsOut == 0: // cleared: it is the clock of the last payload after all
 		from, quality = c.known, send.Inferred
@@ -127,7 +128,7 @@ func (t *TCP) report(c *connection, s *sockdiag.Socket, at span) {
 	i := &s.Info
 	retransmitted := i.TotalRetrans != c.retrans
 	segments := i.DataSegsOut - c.segments - (i.TotalRetrans - c.retrans)
-	if sent := payload(s); sent > c.sent {
+	if sent := c.payload(s); sent > c.sent {
 		bytes := sent - c.sent
 		from, to := t.clock.ago(at, i.SinceSent)
 		data := send.Send{Socket: c.socket(t.cfg.NetNSInode), Kind: send.Data, Bytes: bytes, Received: c.takeReceived(i),
@@ -153,18 +154,24 @@ func (c *connection) takeReceived(i *sockdiag.TCPInfo) uint64 {
 	return received
 }
 
-// payload returns what a socket sent so far. Kernels before 4.19 only count what was acknowledged, the SYN of a connection
-// opened here and the FIN among it.
-func payload(s *sockdiag.Socket) uint64 {
-	sent := s.Info.Sent()
-	if s.Info.CountsSent() {
-		return sent
+// payload returns what the connection, opened from here, sent so far. The kernel counts a segment as sent before it
+// tries to send it (__tcp_transmit_skb), so one that does not leave, for lack of a route or by a full queue, is counted at
+// every try, and not as retransmitted. With nothing in flight all that left is acknowledged, which tells how much did not.
+//
+// Kernels before 4.19 only count what was acknowledged, SYN and FIN among it.
+func (c *connection) payload(s *sockdiag.Socket) uint64 {
+	i := &s.Info
+	sent, bare := i.Sent(), i.BytesAcked-min(i.BytesAcked, 1)
+	if s.State == sockdiag.FinWait2 || (s.State == sockdiag.Closed && !i.CountsSent()) {
+		bare -= min(bare, 1)
 	}
-	sent -= min(sent, 1)
-	if s.State == sockdiag.FinWait2 || s.State == sockdiag.Closed {
-		sent -= min(sent, 1)
+	if !i.CountsSent() {
+		return bare
 	}
-	return sent
+	if i.Unacked == 0 && s.State != sockdiag.Closed && sent > bare {
+		c.unsent = max(c.unsent, sent-bare)
+	}
+	return sent - min(c.unsent, sent)
 }
 
 // put completes s with its time, between from and to, and emits it.

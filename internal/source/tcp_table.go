@@ -31,6 +31,8 @@ type connection struct {
 	retransmits   uint8 // of the SYN, while connecting
 	segments      uint32
 	retrans       uint32
+	counter       uint64 // payload at the last reading, as the kernel counts it
+	unsent        uint64 // of counter: counted, but never left, see payload
 	sent          uint64 // payload reported so far
 	received      uint64
 	known         boottime.Time // the latest instant for which the counters above are known to be true
