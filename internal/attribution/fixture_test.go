@@ -167,6 +167,20 @@ func TestProcessThatVanishesBetweenLookUps(t *testing.T) {
 	require.EqualValues(t, 1, s.Unattributed)
 }
 
+// TestProcessThatVanishesBeforeItIsScanned was listed and is gone when its turn comes.
+func TestProcessThatVanishesBeforeItIsScanned(t *testing.T) {
+	p := newProc(t)
+	p.add(member{pid: 7, ticks: 100, exe: "/bin/a", sockets: []uint64{1001}})
+	r := resolver(t, Config{Root: p.root})
+	require.NoError(t, r.scanner.list())
+	p.end(7)
+	r.scanner.scan(r.scanner.processes[7])
+	require.EqualValues(t, 1, r.Stats().Vanished)
+	require.NotContains(t, r.scanner.processes, int32(7))
+	_, _, ok := r.Owner(sock(1, 1001), 0)
+	require.False(t, ok)
+}
+
 func TestNonsenseInProc(t *testing.T) {
 	p := newProc(t)
 	p.add(member{pid: 7, ticks: 100, exe: "/bin/a", sockets: []uint64{1001}})

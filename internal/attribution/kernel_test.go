@@ -19,6 +19,7 @@ import (
 type verdicts struct {
 	FromBelow               string // after many scans of a PID namespace that is not the initial one
 	First, Second           string // after one and after two scans of everything
+	Named, Strange          string // its network namespace given by inode, and a namespace without a process
 	NotRoots, Closed, After string
 	InFlight, Received      string
 	FullScans               uint64
@@ -35,7 +36,7 @@ func TestKernelSocket(t *testing.T) {
 	cmd := inNamespaces(helper("kernel"), syscall.CLONE_NEWNET|syscall.CLONE_NEWPID|syscall.CLONE_NEWNS)
 	var got verdicts
 	report(t, cmd, &got)
-	require.Equal(t, verdicts{Second: process.Kernel, InFlight: process.Kernel, Received: got.Received,
+	require.Equal(t, verdicts{Second: process.Kernel, Named: process.Kernel, InFlight: process.Kernel, Received: got.Received,
 		FullScans: got.FullScans}, got)
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -60,6 +61,13 @@ func holdInKernel() error {
 	r := newAll(true)
 	v.First = verdict(r, s, 1)
 	v.Second = verdict(r, s, 1)
+	if s.NetNS, err = ownNamespace(); err != nil {
+		return err
+	}
+	v.Named = verdict(newAll(true), s, 2)
+	strange := s
+	strange.NetNS = 1
+	v.Strange = verdict(newAll(true), strange, 4)
 	notRoots := s
 	notRoots.UID, notRoots.Cookie = 1000, 2
 	v.NotRoots = verdict(newAll(true), notRoots, 4)
@@ -97,6 +105,13 @@ func openVXLAN() (uint64, error) {
 		return 0, fmt.Errorf("the device has no socket: %v", row)
 	}
 	return row.Inode, nil
+}
+
+// ownNamespace returns the inode of this process's network namespace.
+func ownNamespace() (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Stat("/proc/self/ns/net", &st)
+	return st.Ino, err
 }
 
 // newAll makes a resolver that scans everything at every call; whole sets aside that there may be processes elsewhere.

@@ -41,17 +41,19 @@ func TestWithoutPrivilege(t *testing.T) {
 	require.False(t, got.Stats.Hidden)
 }
 
-// TestWithHidepid: the processes of others are not even listed.
+// TestWithHidepid: the processes of others are not even listed, or listed and closed.
 func TestWithHidepid(t *testing.T) {
 	needRoot(t)
 	_, sockets := holding(t, 1, "/bin/sleep")
-	cmd := inNamespaces(helper("hidden", strconv.FormatUint(sockets[0].Inode, 10)), syscall.CLONE_NEWNS|syscall.CLONE_NEWPID)
-	var got sight
-	report(t, cmd, &got)
-	require.EqualValues(t, nobodyUID, got.Own.UID)
-	require.Equal(t, process.Program{}, got.Other)
-	require.True(t, got.Stats.Hidden)
-	require.Zero(t, got.Stats.Unreadable, "what is not listed cannot refuse")
+	for mode, refusals := range map[string]int{"2": 0, "1": 1} { // what is not listed cannot refuse
+		cmd := inNamespaces(helper("hidden", strconv.FormatUint(sockets[0].Inode, 10), mode), syscall.CLONE_NEWNS|syscall.CLONE_NEWPID)
+		var got sight
+		report(t, cmd, &got)
+		require.EqualValues(t, nobodyUID, got.Own.UID)
+		require.Equal(t, process.Program{}, got.Other)
+		require.True(t, got.Stats.Hidden)
+		require.Equal(t, refusals, got.Stats.Unreadable, "hidepid=%s", mode)
+	}
 }
 
 // lookAround is a helper that looks for the owners of a socket of its own and of one of root's.
@@ -95,7 +97,7 @@ func hideAndLook() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := unix.Mount("proc", "/proc", "proc", 0, "hidepid=2"); err != nil {
+	if err := unix.Mount("proc", "/proc", "proc", 0, "hidepid="+os.Args[2]); err != nil {
 		return fmt.Errorf("mount proc: %w", err)
 	}
 	cmd := helper("look", os.Args[1])

@@ -165,13 +165,13 @@ func (s *scanner) read(c *candidate, p procfs.PID, began int64) error {
 		return err
 	}
 	c.uid = uid
-	if err := s.walk(c, p, 0); err != nil {
+	err = s.walk(c, p, 0)
+	if stat.Threads <= 1 || err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if stat.Threads > 1 {
-		return s.walkThreads(c, p)
-	}
-	return nil
+	// An exited first thread refuses its table to its own user, while the others show theirs.
+	c.partial = c.partial || err != nil
+	return s.walkThreads(c, p)
 }
 
 // walk indexes the sockets of one descriptor table of c: that of the process, or of the thread tid.
