@@ -30,7 +30,7 @@ func (s *Scorer) densestSize(bytes []float64, variance float64) sizeBand {
 	}
 	s.room = sortSpread(logs, s.room)
 	from, k := 0, 0
-	for _, h := range [...]float64{variance / 10, variance / 3, variance, min(3*variance, .7)} {
+	for _, h := range [...]float64{variance / 9, variance / 3, variance} {
 		width := math.Log((1 + h) / (1 - h))
 		from, k = fullest(logs, width, from, k)
 		share := wilsonLower(float64(k), float64(n), wilsonZ)

@@ -28,6 +28,8 @@ const (
 	// searchCost and placeCost price the search over widths and positions, in nats.
 	searchCost = 2.0
 	placeCost  = 0.6
+	// tight is what a band earns by being narrower than its width, in nats: too little to matter, enough to break ties.
+	tight = 0.2
 	// wilsonZ is the caution with few beats: one standard deviation.
 	wilsonZ = 1.0
 )
@@ -61,7 +63,7 @@ func (s *Scorer) densestBand(r *reading, uncertainty float64) band {
 	for w, width := range s.widths.log {
 		from, k = fullest(r.sorted, width, from, k)
 		r.full[w] = window{from, k}
-		bound[w] = worth(n, divergence(wilsonLower(float64(k), n, wilsonZ), s.widths.chance[w])) - s.widths.cost[w]
+		bound[w] = worth(n, divergence(wilsonLower(float64(k), n, wilsonZ), s.widths.chance[w])) - s.widths.cost[w] + tight
 	}
 	best := band{of: len(r.sorted), evidence: math.Inf(-1)}
 	for {
@@ -88,7 +90,7 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 	lo, hi := r.sorted[from], r.sorted[from+k-1]
 	share := wilsonLower(float64(k), n, wilsonZ)
 	chance := s.chance(r, from, k, w, uncertainty)
-	e := worth(n, divergence(share, chance)) - s.widths.cost[w]
+	e := worth(n, divergence(share, chance)) - s.widths.cost[w] + tight*(1-(hi-lo)/s.widths.log[w])
 	if e > 0 {
 		s.marks = s.marks[:0]
 		for _, y := range r.logs {
