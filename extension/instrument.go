@@ -28,6 +28,7 @@ import (
 // instrument is a whole sensor, wired: sources to attribution to history to ranking to tables.
 type instrument struct {
 	sensor     *sensor.Sensor
+	resolver   *attribution.Resolver
 	store      *history.Store
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
@@ -56,7 +57,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 		return nil, err
 	}
 	where.find = proxyFinder{store: store, resolver: resolver}.find
-	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
+	in := &instrument{resolver: resolver, store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg),
 		Owner:   resolver.Owner,
@@ -133,6 +134,8 @@ func (in *instrument) host(configHash string) table.Host {
 		h.UserTime, h.SystemTime = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	}
 	h.ResidentSize = residentSize()
+	known := in.resolver.Stats()
+	h.Unreadable, h.Hidden, h.Deferred = uint64(known.Unreadable), known.Hidden, known.Deferred
 	return h
 }
 

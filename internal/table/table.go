@@ -43,6 +43,11 @@ type Host struct {
 	SystemTime   time.Duration
 	Reconnects   uint64
 	ConfigHash   string
+	// What attribution could not do: processes whose descriptors it may not read, whether /proc hides processes
+	// (hidepid), and look-ups put off to stay within its share of a core.
+	Unreadable uint64
+	Hidden     bool
+	Deferred   uint64
 }
 
 // All returns every table, in the order of the documentation.
