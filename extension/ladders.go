@@ -15,22 +15,23 @@ func ladders(cfg config.Config) []sensor.Ladder {
 	period := time.Duration(cfg.SamplePeriod)
 	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget}
 	udp := source.UDPDiagConfig{MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4}
-	proc := func(protocols ...send.Protocol) func() (sensor.Source, error) {
+	// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
+	proc := func(budget float64, protocols ...send.Protocol) func() (sensor.Source, error) {
 		return open(func() (*source.ProcNet, error) {
-			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4})
+			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, 100*time.Millisecond), Budget: budget})
 		})
 	}
 	return []sensor.Ladder{
 		{Protocol: "tcp", Rungs: []sensor.Rung{
 			{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
-			{Name: "proc", Level: "proc", Open: proc(send.TCP)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, send.TCP)},
 		}},
 		{Protocol: "udp", Rungs: []sensor.Rung{
 			{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
-			{Name: "proc", Level: "proc", Open: proc(send.UDP)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, send.UDP)},
 		}},
 		{Protocol: "raw", Rungs: []sensor.Rung{
-			{Name: "proc", Level: "proc", Open: proc(send.Raw, send.UDPLite)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, send.Raw, send.UDPLite)},
 		}},
 	}
 }
