@@ -31,8 +31,9 @@ type NetTable struct {
 	err       error
 }
 
-// OpenNetTable opens /proc/owner/net/name, where owner is "self" or a PID, whose network namespace is shown, and name one
-// of tcp, tcp6, udp, udp6, udplite, udplite6, raw, raw6. A table the kernel does not have is fs.ErrNotExist.
+// OpenNetTable opens /proc/owner/net/name, where owner is "thread-self" (the caller) or a PID, whose network namespace is
+// shown, and name one of tcp, tcp6, udp, udp6, udplite, udplite6, raw, raw6. A table the kernel does not have is
+// fs.ErrNotExist.
 func (fs FS) OpenNetTable(owner, name string) (*NetTable, error) {
 	file, err := os.Open(fs.path(owner, "net", name))
 	if err != nil {

@@ -77,3 +77,14 @@ func (c *jiffyClock) ago(s span, d time.Duration) (from, to boottime.Time) {
 	to = s.to.tick.Add(c.jiffy + c.slack - d)
 	return from, min(to, s.to.now)
 }
+
+// afterTick returns the first instant from t on that is shortly after a tick. A reading begun there is over before the
+// next tick, as a rule, and then good to one jiffy instead of two.
+func (c *jiffyClock) afterTick(t boottime.Time) boottime.Time {
+	shortly := c.jiffy / 16
+	next := c.read().tick.Add(shortly)
+	if t > next {
+		next = next.Add((t.Sub(next) + c.jiffy - 1) / c.jiffy * c.jiffy)
+	}
+	return next
+}

@@ -19,8 +19,8 @@ import (
 type ProcNetConfig struct {
 	// Protocols are those this source owns: any of TCP, UDP, UDPLite and Raw.
 	Protocols []send.Protocol
-	// FS is the proc file system, default /proc. Owner names the process in it whose network namespace is
-	// watched, default "self". NetNSInode is what sends and stats call that namespace (0 = the sensor's own).
+	// FS is the proc file system, default /proc. Owner names the task in it whose network namespace is
+	// watched, default "thread-self", the caller's. NetNSInode is what sends and stats call that namespace (0 = the sensor's own).
 	FS         procfs.FS
 	Owner      string
 	NetNSInode uint64
@@ -59,7 +59,7 @@ func (c *ProcNetConfig) setDefaults() error {
 		c.FS = procfs.New("")
 	}
 	if c.Owner == "" {
-		c.Owner = "self"
+		c.Owner = "thread-self"
 	}
 	if len(c.Protocols) == 0 {
 		return errors.New("proc: no protocols")

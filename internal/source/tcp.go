@@ -125,7 +125,7 @@ func (t *TCP) loop(ctx context.Context) error {
 		if hot {
 			due = min(due, t.hot.due)
 		}
-		if err := t.events.SetDeadline(time.Now().Add(due.Sub(boottime.Now()))); err != nil {
+		if err := t.events.SetDeadline(time.Now().Add(t.clock.afterTick(due).Sub(boottime.Now()))); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {

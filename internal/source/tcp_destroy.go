@@ -95,6 +95,11 @@ func (t *TCP) destroyed(s *sockdiag.Socket, at span) {
 		}
 		return
 	}
+	if c.direction == undecided && opener(s) == undecided && at.to.now.Sub(t.listeners.refresh) > listenerUrgent {
+		if err := t.readListeners(); err != nil {
+			t.counters.Gaps++ // the walk over connections meets the same trouble, and judges it
+		}
+	}
 	if t.decide(c, s) != outbound {
 		return
 	}

@@ -51,8 +51,10 @@ func opener(s *sockdiag.Socket) direction {
 }
 
 const (
-	// listenerRefresh is the least distance of two walks over the listeners.
-	listenerRefresh = time.Second
+	// listenerRefresh is the least distance of two walks over the listeners, each a tenth of what one over an idle host's
+	// connections costs; listenerUrgent is that of walks on account of a connection that was over before the next.
+	listenerRefresh = 100 * time.Millisecond
+	listenerUrgent  = time.Millisecond
 	// listenerMemory is how long a listener counts after it was last seen: connections outlive the listener that
 	// accepted them, for instance across the restart of a server.
 	listenerMemory = 5 * time.Minute

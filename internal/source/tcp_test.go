@@ -231,3 +231,22 @@ func TestTCPEndsBeforeItBegan(t *testing.T) {
 	cancel()
 	require.NoError(t, tcp.Run(ctx, func(send.Send) {}))
 }
+
+func TestTCPServersOfAMomentAreSilent(t *testing.T) {
+	r := watchTCP(t, TCPConfig{MinPeriod: seldom}) // no walk will show this listener in time
+	at := server(t, "127.0.0.1:0", func(c net.Conn) {
+		io.ReadFull(c, make([]byte, 10))
+		c.(*net.TCPConn).SetLinger(0) // its last counters do not tell who opened it
+	})
+	<-time.After(2 * listenerUrgent)
+	for range 5 {
+		c := dial(t, at)
+		write(t, c, 10)
+		drain(c)
+		c.Close()
+	}
+	r.await(t, send.Close, at, 5)
+	for _, s := range r.of(at) {
+		require.Equal(t, at, s.Socket.Remote)
+	}
+}

@@ -1,0 +1,88 @@
+package source
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+)
+
+func TestTheLastTickIsWithinAJiffy(t *testing.T) {
+	c := newJiffyClock()
+	require.Positive(t, c.jiffy)
+	require.LessOrEqual(t, c.jiffy, 10*time.Millisecond)
+	for range 100 {
+		at := c.read()
+		require.LessOrEqual(t, at.tick, at.now)
+		require.LessOrEqual(t, at.now.Sub(at.tick), 10*c.jiffy)
+	}
+}
+
+func TestAgoCountsFromTheTick(t *testing.T) {
+	const ms = boottime.Time(time.Millisecond)
+	tests := []struct {
+		name             string
+		jiffy            time.Duration
+		fromTick, toTick boottime.Time
+		now              boottime.Time
+		ago              time.Duration
+		from, to         boottime.Time
+	}{
+		{"in one tick", 4 * time.Millisecond, 100 * ms, 100 * ms, 103 * ms, 40 * time.Millisecond, 60 * ms, 64 * ms},
+		{"across a tick", 4 * time.Millisecond, 100 * ms, 104 * ms, 105 * ms, 40 * time.Millisecond, 60 * ms, 68 * ms},
+		{"just now", 4 * time.Millisecond, 100 * ms, 100 * ms, 103 * ms, 0, 100 * ms, 103 * ms},
+		{"a jiffy of 10 ms", 10 * time.Millisecond, 100 * ms, 100 * ms, 109 * ms, 50 * time.Millisecond, 50 * ms, 60 * ms},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &jiffyClock{jiffy: tt.jiffy}
+			from, to := c.ago(span{from: instant{tick: tt.fromTick}, to: instant{tick: tt.toTick, now: tt.now}}, tt.ago)
+			require.Equal(t, tt.from, from)
+			require.Equal(t, tt.to, to)
+		})
+	}
+	third := &jiffyClock{jiffy: time.Second / 300, slack: time.Millisecond}
+	from, to := third.ago(span{from: instant{tick: 100 * ms}, to: instant{tick: 100 * ms, now: 200 * ms}}, 0)
+	require.Equal(t, 99*ms, from, "whole milliseconds hide part of a jiffy of 3.3 ms")
+	require.Equal(t, 101*ms+boottime.Time(third.jiffy), to)
+}
+
+func TestReadingsBeginAfterATick(t *testing.T) {
+	c := newJiffyClock()
+	for i := range 50 {
+		due := boottime.Now().Add(time.Duration(i) * 337 * time.Microsecond)
+		at := c.afterTick(due)
+		require.Less(t, at.Sub(due), c.jiffy+c.jiffy/16)
+		require.Less(t, due.Sub(at), c.jiffy+time.Millisecond, "it is past at most if due has already passed")
+		phase := at.Sub(c.read().tick) % c.jiffy
+		require.InDelta(t, c.jiffy/16, (phase+c.jiffy)%c.jiffy, float64(50*time.Microsecond))
+	}
+}
+
+func TestPaceKeepsToItsBudget(t *testing.T) {
+	p := pace{min: 20 * time.Millisecond, budget: 0.01}
+	now := boottime.Time(time.Second)
+	pass := func(cost time.Duration) {
+		p.begin(now)
+		p.end(cost)
+		now = p.due
+	}
+	pass(50 * time.Microsecond)
+	require.Equal(t, p.min, p.period(), "a cheap pass runs at the least period")
+	for range 50 {
+		pass(10 * time.Millisecond)
+	}
+	require.InDelta(t, time.Second, p.period(), float64(50*time.Millisecond), "a dear one as often as the budget allows")
+	require.Zero(t, p.late)
+	for range 100 {
+		pass(0)
+	}
+	require.Equal(t, p.min, p.period(), "and it recovers")
+	gap := p.maxGap
+	now = now.Add(3 * time.Second)
+	pass(0)
+	require.EqualValues(t, 1, p.late)
+	require.Greater(t, p.maxGap, gap)
+}
