@@ -47,6 +47,14 @@ var codeNames = [...]struct {
 // Has says whether all of the given codes are set.
 func (c Codes) Has(of Codes) bool { return c&of == of }
 
+// when returns c if is holds, else no code.
+func (c Codes) when(is bool) Codes {
+	if is {
+		return c
+	}
+	return 0
+}
+
 // ReasonCodes returns the names of the result's codes, sorted.
 func (r Result) ReasonCodes() []string {
 	var names []string

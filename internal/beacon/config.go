@@ -23,7 +23,7 @@ type Config struct {
 
 const (
 	// DefaultPayloadLengthVariance: ATT&CK suggests ±5 %; padding and counters in real check-ins need a little more.
-	DefaultPayloadLengthVariance = 0.25
+	DefaultPayloadLengthVariance = 0.10
 	// DefaultMinBeats: with five beats even a perfect rhythm is within reach of chance (see sufficientBeats).
 	DefaultMinBeats = 6
 	// DefaultThreshold is the shipped alert threshold on Result.Score.

@@ -1,6 +1,7 @@
 package beacon
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -29,50 +30,34 @@ func (r *reading) add(start, end, bytes float64) {
 	r.start, r.end, r.bytes = append(r.start, start), append(r.end, end), append(r.bytes, bytes)
 }
 
-// load fills r with the newest sends of f in order. Sends at the same instant are one send. Failed attempts that follow
-// one another as a connection retry does are one attempt, so a dead server is not a one-second beacon.
-func (s *Scorer) load(f Series) (r *reading, uncertainty float64, failedShare float64) {
-	order := s.order[:0]
+// load fills the raw reading with the newest sends of f in order, and returns it with the mean timing uncertainty in
+// seconds and the share of failed attempts. Sends at the same instant are one send. Failed attempts that follow one another
+// as retries do are one attempt, so a dead server is not a one-second beacon.
+func (s *Scorer) load(f Series) (raw *reading, uncertainty, failedShare float64) {
+	raw = &s.readings[0]
+	raw.reset()
 	n := len(f.At)
-	if !slices.IsSorted(f.At) {
-		for i := range n {
-			order = append(order, i)
-		}
-		slices.SortFunc(order, func(a, b int) int {
-			switch {
-			case f.At[a] < f.At[b]:
-				return -1
-			case f.At[a] > f.At[b]:
-				return 1
-			}
-			return 0
-		})
-		s.order = order
-	}
-	r = &s.readings[0]
-	r.reset()
-	first := max(0, n-maxBeats)
 	if n == 0 {
-		return r, 0, 0
+		return raw, 0, 0
 	}
-	at := func(i int) int {
-		if len(order) > 0 {
-			return order[i]
-		}
-		return i
-	}
-	origin := f.At[at(first)]
-	var ladder retries
+	order := s.sorted(f.At)
+	first := max(0, n-maxBeats)
+	var origin time.Duration
+	var run retries
 	failed, within := 0, 0.0
 	for i := first; i < n; i++ {
-		j := at(i)
-		// the difference of any two durations fits a float without overflow, unlike a Duration
-		start := (float64(f.At[j]) - float64(origin)) / float64(time.Second)
+		j := i
+		if order != nil {
+			j = order[i]
+		}
+		if i == first {
+			origin = f.At[j]
+		}
+		start, bytes := apart(f.At[j], origin), 0.0
 		end := start
 		if len(f.Last) >= n && f.Last[j] > f.At[j] {
-			end += (float64(f.Last[j]) - float64(f.At[j])) / float64(time.Second)
+			end += apart(f.Last[j], f.At[j])
 		}
-		bytes := 0.0
 		if len(f.Bytes) >= n {
 			bytes = float64(f.Bytes[j])
 		}
@@ -83,17 +68,39 @@ func (s *Scorer) load(f Series) (r *reading, uncertainty float64, failedShare fl
 		if lost {
 			failed++
 		}
-		last := len(r.start) - 1
-		if last >= 0 && (start <= r.start[last] || ladder.continues(lost, start)) {
-			r.end[last], r.bytes[last] = max(r.end[last], end), r.bytes[last]+bytes
+		last := len(raw.start) - 1
+		if last >= 0 && (start <= raw.start[last] || run.continues(lost, start)) {
+			raw.end[last], raw.bytes[last] = max(raw.end[last], end), raw.bytes[last]+bytes
 			continue
 		}
-		ladder.begin(lost, start)
-		r.add(start, end, bytes)
+		run.begin(lost, start)
+		raw.add(start, end, bytes)
 	}
 	seen := float64(n - first)
-	return r, max(within/seen, max(0, f.Resolution.Seconds())), float64(failed) / seen
+	return raw, max(within/seen, f.Resolution.Seconds()), float64(failed) / seen
 }
+
+// sorted returns the indices of at in ascending order of time, or nil if at is in order already.
+func (s *Scorer) sorted(at []time.Duration) []int {
+	if slices.IsSorted(at) {
+		return nil
+	}
+	order := s.order[:0]
+	for i := range at {
+		order = append(order, i)
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(at[a], at[b]), cmp.Compare(a, b)) })
+	if len(order) <= keptOrder {
+		s.order = order
+	}
+	return order
+}
+
+// keptOrder bounds the scratch memory that one long unsorted flow leaves behind.
+const keptOrder = 1 << 14
+
+// apart returns how many seconds b is before a. Unsigned, the difference of any two durations fits, and is exact.
+func apart(a, b time.Duration) float64 { return float64(uint64(a)-uint64(b)) / float64(time.Second) }
 
 // merge fills r with the beats of raw, measured already: sends with at most limit seconds of silence since the last send
 // before them are one beat, and so is a back-off. Cutting on silence, not on the time since the first send, keeps a long

@@ -24,8 +24,17 @@ func (r Result) Reason() string {
 		parts = append(parts, fmt.Sprintf("%s of payloads %.0f ± %.0f bytes", percent(r.SizeShare), r.Size,
 			math.Round(r.Size*r.SizeSpread)))
 	}
+	if r.Second > 0 {
+		parts = append(parts, "a second period of "+pretty(r.Second))
+	}
+	if r.Codes.Has(Ramp) {
+		parts = append(parts, "growing or shrinking steadily")
+	}
+	if r.Codes.Has(SizeGroup) {
+		parts = append(parts, "counting the sends of one size only")
+	}
 	if r.Missed > 0 {
-		parts = append(parts, fmt.Sprintf("%d beats missed", r.Missed))
+		parts = append(parts, plural(r.Missed, "beat")+" missed")
 	}
 	if r.FailedShare > 0 {
 		parts = append(parts, percent(r.FailedShare)+" of attempts failed")
@@ -37,6 +46,14 @@ func (r Result) Reason() string {
 		parts = append(parts, fmt.Sprintf("%d beats are too few", r.Beats))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// plural renders a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // percent renders a share with as many digits as it needs: 0.5 %, 94 %.

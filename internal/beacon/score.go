@@ -9,51 +9,64 @@ const (
 	// sizeWeight: sizes are softer evidence than timing, because implants pad and much benign traffic is of one size.
 	sizeWeight = 0.9
 	// scoreMiddle is the evidence at which beacon and benign are equally likely at even odds, scoreScale how many nats
-	// change the odds by e. Both fitted on generated traffic; see the calibration test.
+	// change the odds by e. Both fitted on the
+	// tuned classes of internal/simulate and checked on those held out (test/corpus).
 	scoreMiddle = 3.5
 	scoreScale  = 1.6
 )
 
-func (s *Scorer) fill(res *Result, found rhythm, size sizeBand) {
+// verdict fills res from the rhythm and the sizes found, on a clock of the given uncertainty in seconds.
+func (s *Scorer) verdict(res *Result, found rhythm, size sizeBand, uncertainty float64) {
 	r, b := found.reading, found.band
 	res.Beats, res.Gaps, res.Missed = len(r.start), b.of, missed(r.gaps, b)
-	res.Interval = time.Duration(min(b.interval()*float64(time.Second), math.MaxInt64/2))
-	res.Jitter = b.jitter()
+	res.Interval, res.Second, res.Jitter = duration(b.interval()), duration(found.other), b.jitter()
 	res.TimingShare, res.TimingChance, res.TimingEvidence = b.share, b.chance, b.evidence
 	res.Size, res.SizeSpread, res.SizeShare, res.SizeEvidence = size.bytes, size.spread, size.share, size.evidence
-	timing := soften(b.evidence)
-	if timing > 0 {
-		step := found.step
-		if step == 0 {
-			step = b.interval()
-		}
-		timing *= paced(step)
-		timing += sizeWeight * min(soften(size.evidence), timing)
-	}
-	res.Evidence = timing
-	res.Codes |= found.kind
+	res.Evidence = found.evidenceWith(size)
 	res.Score = 1 / (1 + math.Exp(-(res.Evidence-scoreMiddle)/scoreScale))
-	if res.Beats < max(s.config.MinBeats, sufficientBeats(res.Jitter)) {
-		res.Insufficient = true
-		res.Codes |= InsufficientBeats
-	}
-	if b.evidence > 0 {
-		res.Codes |= RegularTiming
-	}
-	if size.evidence > 0 {
-		res.Codes |= UniformSizes
-	}
-	if res.Missed > 0 {
-		res.Codes |= MissedBeats
+
+	enough := sufficientBeats(res.Jitter)
+	res.Insufficient = res.Beats < max(s.config.MinBeats, enough)
+	if res.Beats < s.config.MinBeats {
+		res.Score = min(res.Score, belowThreshold*s.config.Threshold)
 	}
 	if least := s.config.RepeatFrequencyThreshold; least > 0 && r.perHour() < least {
 		res.Score = 0
 		res.Codes |= BelowFrequency
 	}
-	if res.Score >= s.config.Threshold {
-		res.Codes |= AboveThreshold
+	res.Confidence = b.share * ramp(float64(res.Beats), 0, float64(2*enough))
+	if interval := b.interval(); interval > 0 {
+		res.Confidence *= 1 - min(1, uncertainty/interval)
 	}
-	res.Confidence = min(1, float64(res.Beats)/float64(2*sufficientBeats(res.Jitter))) * b.share
+
+	res.Codes |= found.kind
+	res.Codes |= RegularTiming.when(b.evidence > 0) | UniformSizes.when(size.evidence > 0) | MissedBeats.when(res.Missed > 0) |
+		Drift.when(b.evidence > 0 && found.kind == 0 && r.drifts(b)) | InsufficientBeats.when(res.Insufficient) |
+		AboveThreshold.when(res.Score >= s.config.Threshold)
+}
+
+// evidenceWith is the evidence of the timing, softened and weighed by its pace, with that of the sizes where there is any
+// rhythm for them to support.
+func (h rhythm) evidenceWith(size sizeBand) float64 {
+	timing := soften(h.evidence)
+	if timing <= 0 {
+		return timing
+	}
+	step := h.step
+	if step == 0 {
+		step = h.interval()
+	}
+	timing *= paced(step)
+	return timing + sizeWeight*min(soften(size.evidence), timing)
+}
+
+// belowThreshold keeps the score of a flow with fewer than the least number of beats under the threshold, whatever the
+// evidence.
+const belowThreshold = 0.99
+
+// duration converts seconds, bounded by what a Duration holds.
+func duration(seconds float64) time.Duration {
+	return time.Duration(min(max(seconds, 0)*float64(time.Second), math.MaxInt64/2))
 }
 
 // sufficientBeats is how many beats a rhythm of this jitter needs before anything can tell it from chance.

@@ -56,3 +56,16 @@ const (
 	// multiple would hold anything.
 	standSlack, standSlackMost = 0.05, 0.12
 )
+
+// weigh gives the evidence of a pattern that is only partly, by weight, the habit of the flow; with no weight left, what a
+// search in vain has cost.
+func weigh(evidence, weight float64) float64 { return evidence*weight - (1-weight)*searchCost }
+
+// strayShare of the gaps alike is what the timers of retries and timeouts leave behind; from fairShare on it is the habit
+// of the flow.
+const strayShare, fairShare = 0.15, 0.40
+
+// habit weighs a band by the share of the gaps it holds.
+func habit(share float64) float64 {
+	return ramp(share, strayShare, fairShare)
+}

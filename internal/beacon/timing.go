@@ -6,8 +6,8 @@ import "math"
 // scheduler and a network holds its interval, ±70 % as wide as a band can be and still say anything against chance.
 var halfWidths = [...]float64{.02, .03, .05, .07, .10, .14, .20, .27, .35, .45, .55, .70}
 
-// bandWidths are the same widths on a logarithmic scale: ln((1+h)/(1−h)); bandChance what a steady random sender can at
-// most put into each (poissonChance); bandCost the price of having searched at this width.
+// widths is what is known of each of halfWidths beforehand: log, the width on a logarithmic scale, ln((1+h)/(1−h)); chance,
+// what a steady random sender can at most put into it; cost, the price of having searched at this width.
 type widths struct {
 	log, chance, cost [len(halfWidths)]float64
 }
@@ -39,7 +39,7 @@ type band struct {
 	lo, hi        float64 // seconds
 	in, of        int     // gaps inside, gaps in all
 	share, chance float64
-	evidence      float64 // nats, 0 or more
+	evidence      float64 // nats
 }
 
 // interval is the middle of the band, jitter its relative half-width: the band is interval·(1 ± jitter).
@@ -130,65 +130,4 @@ func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64
 		most = max(most, r.falling(from, from+k, width))
 	}
 	return min(most, 1)
-}
-
-// heaviest is the steepest tail, as the exponent of a power law, that still counts as no rhythm.
-const heaviest = 2.2
-
-// edge is the share a falling density may put in a band of the given width when the band of the same width above it,
-// from sorted index next on, holds what it holds. A rhythm has two edges; a heavy tail with a least gap has one.
-func (r *reading) edge(next int, width float64) float64 {
-	n := len(r.sorted)
-	in := 0
-	if next < n {
-		in = upTo(r.sorted, r.sorted[next-1]+width) - next
-	}
-	fall := math.Exp(heaviest * width)
-	return min(1-1/fall, fall*(float64(in)+0.3)/float64(n))
-}
-
-// wide: from ±45 % on a band is wide enough for its own shape to tell a heavy tail from a timer.
-const wide = 0.45
-
-// falling is the share that a power law, started at the lower edge of the band from sorted index from to next, would put
-// into it if it went on falling as it does in the lower half of the band (on the scale of logarithms). Jitter fills a band
-// evenly in seconds, so its upper half holds more.
-func (r *reading) falling(from, next int, width float64) float64 {
-	left := float64(len(r.sorted) - from)
-	lower := float64(upTo(r.sorted[from:next], (r.sorted[from]+r.sorted[next-1])/2))
-	lower = max(0, lower-math.Sqrt(lower)/2) / left // half a standard deviation in favour of the band
-	steep := -2 * math.Log(max(1-lower, 1e-9)) / width
-	return (1 - math.Exp(-width*min(steep, heaviest))) * left / float64(len(r.sorted))
-}
-
-// weigh gives the evidence of a pattern that is only partly, by weight, the habit of the flow; with no weight left, what a
-// search in vain has cost.
-func weigh(evidence, weight float64) float64 { return evidence*weight - (1-weight)*searchCost }
-
-// strayShare of the gaps alike is what the timers of retries and timeouts leave behind; from fairShare on it is the habit
-// of the flow.
-const strayShare, fairShare = 0.15, 0.40
-
-// habit weighs a band by the share of the gaps it holds.
-func habit(share float64) float64 {
-	return ramp(share, strayShare, fairShare)
-}
-
-const (
-	// roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set
-	// the pace, not a timer somebody chose, and being regular means less.
-	roundTrip = 2.0
-	// leastPace is what a rhythm well below that scale is still worth: data leaves in chunks every 200 ms, too.
-	leastPace = 0.15
-)
-
-// paced weighs a rhythm of the given interval against that scale, steeply: at half of it the weight is down to a fifth.
-func paced(interval float64) float64 {
-	x := interval / roundTrip
-	x *= x
-	x *= x
-	if x > 1e6 {
-		return 1 // and no overflow
-	}
-	return leastPace + (1-leastPace)*x/(x+1)
 }

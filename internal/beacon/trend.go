@@ -1,9 +1,6 @@
 package beacon
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // trend looks for an interval that grows or shrinks steadily, as Metasploit's does by 10 ms a poll: it divides the gaps by
 // the straight line through their early and late medians and looks for one band in what is left. A line through random
@@ -47,6 +44,6 @@ const (
 // median returns the median of x, which it leaves as it was.
 func (s *Scorer) median(x []float64) float64 {
 	s.sizes = append(s.sizes[:0], x...)
-	slices.Sort(s.sizes)
+	s.room = sortSpread(s.sizes, s.room)
 	return s.sizes[len(s.sizes)/2]
 }

@@ -1,0 +1,20 @@
+package beacon
+
+const (
+	// roundTrip is the time scale, in seconds, of programs that answer each other: below it the network and the far end set
+	// the pace, not a timer somebody chose, and being regular means less.
+	roundTrip = 2.0
+	// leastPace is what a rhythm well below that scale is still worth: data leaves in chunks every 200 ms, too.
+	leastPace = 0.15
+)
+
+// paced weighs a rhythm of the given interval against that scale, steeply: at half of it the weight is down to a fifth.
+func paced(interval float64) float64 {
+	x := interval / roundTrip
+	x *= x
+	x *= x
+	if x > 1e6 {
+		return 1 // and no overflow
+	}
+	return leastPace + (1-leastPace)*x/(x+1)
+}
