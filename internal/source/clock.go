@@ -30,6 +30,9 @@ func newJiffyClock() *jiffyClock {
 	return c
 }
 
+// tickDelay is how late a tick may be handled; what happened meanwhile is dated before it.
+const tickDelay = 250 * time.Microsecond
+
 // instant is a moment and the kernel tick before it.
 type instant struct {
 	now, tick boottime.Time
@@ -74,14 +77,14 @@ type span struct {
 // ago returns the bounds of the instant that the kernel, looking within s, called d ago.
 func (c *jiffyClock) ago(s span, d time.Duration) (from, to boottime.Time) {
 	from = s.from.tick.Add(-d - c.slack)
-	to = s.to.tick.Add(c.jiffy + c.slack - d)
+	to = s.to.tick.Add(c.jiffy + tickDelay + c.slack - d)
 	return from, min(to, s.to.now)
 }
 
 // afterTick returns the first instant from t on that is shortly after a tick. A reading begun there is over before the
 // next tick, as a rule, and then good to one jiffy instead of two.
 func (c *jiffyClock) afterTick(t boottime.Time) boottime.Time {
-	shortly := c.jiffy / 16
+	shortly := min(tickDelay, c.jiffy/4)
 	next := c.read().tick.Add(shortly)
 	if t > next {
 		next = next.Add((t.Sub(next) + c.jiffy - 1) / c.jiffy * c.jiffy)
