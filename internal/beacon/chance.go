@@ -34,10 +34,10 @@ func (t *normalTable) at(x float64) float64 {
 	if x <= 0 {
 		return 0
 	}
-	i := int(x)
-	if i >= len(t)-1 {
+	if x >= float64(len(t)-1) {
 		return 1
 	}
+	i := int(x)
 	return t[i] + (x-float64(i))*(t[i+1]-t[i])
 }
 

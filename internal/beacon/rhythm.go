@@ -28,6 +28,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		if i == 0 {
 			near = r
 		}
+		r.limit += uncertainty // on a grid the next gap above the limit is a step away
 		s.rank(r)
 		b := s.densestBand(r, uncertainty)
 		b.evidence -= readingCost

@@ -15,8 +15,8 @@ const (
 	scoreScale  = 1.6
 )
 
-// verdict fills res from the rhythm and the sizes found, on a clock of the given uncertainty in seconds.
-func (s *Scorer) verdict(res *Result, found rhythm, size sizeBand, uncertainty float64) {
+// verdict fills res from the rhythm and the sizes found in f, on a clock of the given uncertainty in seconds.
+func (s *Scorer) verdict(res *Result, f Series, found rhythm, size sizeBand, uncertainty float64) {
 	r, b := found.reading, found.band
 	res.Beats, res.Gaps, res.Missed = len(r.start), b.of, missed(r.gaps, b)
 	res.Interval, res.Second, res.Jitter = duration(b.interval()), duration(found.other), b.jitter()
@@ -30,7 +30,7 @@ func (s *Scorer) verdict(res *Result, found rhythm, size sizeBand, uncertainty f
 	if res.Beats < s.config.MinBeats {
 		res.Score = min(res.Score, belowThreshold*s.config.Threshold)
 	}
-	if least := s.config.RepeatFrequencyThreshold; least > 0 && r.perHour() < least {
+	if least := s.config.RepeatFrequencyThreshold; least > 0 && r.perHour(f.Window.Seconds()) < least {
 		res.Score = 0
 		res.Codes |= BelowFrequency
 	}
@@ -82,12 +82,9 @@ func sufficientBeats(jitter float64) int {
 	return 20
 }
 
-// perHour is the rate of beats over the time they span.
-func (r *reading) perHour() float64 {
-	if r.mean <= 0 {
-		return 0
-	}
-	return 3600 / r.mean
+// perHour is the rate of beats over the seconds watched, or over the time they span if that is longer.
+func (r *reading) perHour(window float64) float64 {
+	return 3600 * float64(len(r.gaps)) / max(window, r.mean*float64(len(r.gaps)))
 }
 
 // softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds of

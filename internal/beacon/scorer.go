@@ -49,6 +49,6 @@ func (s *Scorer) Score(f Series) Result {
 		sized = raw // the sizes of a group were picked to be alike
 	}
 	size := s.densestSize(sized.bytes, s.config.PayloadLengthVariance)
-	s.verdict(&res, found, size, uncertainty)
+	s.verdict(&res, f, found, size, uncertainty)
 	return res
 }

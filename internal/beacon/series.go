@@ -20,7 +20,7 @@ type Series struct {
 
 	// Resolution is the grid of the clock that stamped At; 0 if none is known. A grid of whole seconds is noticed unsaid.
 	Resolution time.Duration
-	// Window is how long the flow was watched; 0 if unknown.
+	// Window is how long the flow was watched, for Config.RepeatFrequencyThreshold; 0 means for as long as it lasted.
 	Window time.Duration
 }
 
