@@ -59,7 +59,7 @@ type rung struct{ watcher }
 // Stats picks what the status tables show.
 func (r rung) Stats() sensor.SourceStats {
 	s := r.watcher.Stats()
-	return sensor.SourceStats{NetNS: s.NetNS, Events: s.Events, Bytes: s.Bytes, Lost: s.Lost, Gaps: s.Gaps,
+	return sensor.SourceStats{Events: s.Events, Bytes: s.Bytes, Lost: s.Lost, Gaps: s.Gaps,
 		Samples: s.Samples, LateSamples: s.LateSamples, SamplePeriod: s.SamplePeriod, MaxGap: s.MaxGap,
 		Resolution: s.Resolution, Passive: s.Passive, NoDestination: s.NoDestination, Untracked: s.Untracked}
 }

@@ -20,7 +20,6 @@ type Source interface {
 
 // SourceStats is what a source tells of itself for the status tables. Counters only grow while the source lives.
 type SourceStats struct {
-	NetNS                     uint64
 	Events, Bytes, Lost, Gaps uint64
 	Samples, LateSamples      uint64
 	SamplePeriod, MaxGap      time.Duration
@@ -40,6 +39,7 @@ type Rung struct {
 // Ladder is how one protocol is watched, best rung first. Exactly one rung runs at a time, so nothing is counted twice.
 type Ladder struct {
 	Protocol string // "tcp", "udp", "raw"
+	NetNS    uint64 // inode of the network namespace watched, 0 for the sensor's own
 	Rungs    []Rung
 }
 

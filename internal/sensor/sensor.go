@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,15 +37,16 @@ type Config struct {
 
 // Sensor watches until its Run ends.
 type Sensor struct {
-	config   Config
-	climbers []*climber
-	started  boottime.Time
+	config  Config
+	started boottime.Time
 
 	sends        atomic.Uint64
 	unattributed atomic.Uint64
 	own          atomic.Uint64
 
-	mu        sync.Mutex
+	mu        sync.Mutex // guards everything below
+	climbers  []*climber
+	ended     map[string]SourceStats // counters of ladders that are gone, by protocol
 	lastError string
 }
 
@@ -59,10 +61,8 @@ func New(c Config) (*Sensor, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	s := &Sensor{config: c, started: boottime.Now()}
-	for _, l := range c.Ladders {
-		s.climbers = append(s.climbers, newClimber(l, c.Retry, c.Log, s.emit))
-	}
+	s := &Sensor{config: c, started: boottime.Now(), ended: map[string]SourceStats{}}
+	s.add(c.Ladders)
 	return s, nil
 }
 
@@ -70,7 +70,7 @@ func New(c Config) (*Sensor, error) {
 // and does not end the others.
 func (s *Sensor) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, c := range s.climbers {
+	for _, c := range s.snapshot() {
 		all.Go(func() { c.run(ctx) })
 	}
 	for _, part := range s.config.Background {
@@ -82,6 +82,46 @@ func (s *Sensor) Run(ctx context.Context) error {
 	}
 	all.Wait()
 	return nil
+}
+
+// Watch runs further ladders beside those of the configuration, for instance of another network namespace, until ctx ends.
+// Their rows go with them, their counters stay in the totals.
+func (s *Sensor) Watch(ctx context.Context, ladders []Ladder) {
+	mine := s.add(ladders)
+	var all sync.WaitGroup
+	for _, c := range mine {
+		all.Go(func() { c.run(ctx) })
+	}
+	all.Wait()
+	s.remove(mine)
+}
+
+func (s *Sensor) add(ladders []Ladder) []*climber {
+	var added []*climber
+	for _, l := range ladders {
+		added = append(added, newClimber(l, s.config.Retry, s.config.Log, s.emit))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.climbers = append(s.climbers, added...)
+	return added
+}
+
+func (s *Sensor) remove(gone []*climber) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.climbers = slices.DeleteFunc(s.climbers, func(c *climber) bool { return slices.Contains(gone, c) })
+	for _, c := range gone {
+		for _, row := range c.rows() {
+			s.ended[c.ladder.Protocol] = s.ended[c.ladder.Protocol].plus(row.Stats)
+		}
+	}
+}
+
+func (s *Sensor) snapshot() []*climber {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.climbers)
 }
 
 // Fail notes an error for the status table and logs it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -51,10 +52,13 @@ type recorded struct {
 
 func newSensor(t *testing.T, rungs []Rung, owner func(send.Socket, int32) (process.ID, process.Program, bool)) (*Sensor, *[]recorded) {
 	var got []recorded
+	var mu sync.Mutex // two ladders record at once
 	s, err := New(Config{
 		Ladders: []Ladder{{Protocol: "tcp", Rungs: rungs}},
 		Owner:   owner,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {
+			mu.Lock()
+			defer mu.Unlock()
 			got = append(got, recorded{p, id, sd.Bytes})
 		},
 		Exclude: process.ID{PID: 99, StartTicks: 1},
@@ -155,6 +159,31 @@ func TestAFailingPartIsNamedAndEndsNobody(t *testing.T) {
 		require.NoError(t, s.Run(ctx))
 		require.Equal(t, "ranking: broken", s.Status().LastError)
 		require.Len(t, *got, 3)
+	})
+}
+
+func TestFurtherLaddersComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := newSensor(t, []Rung{{Name: "a", Level: "L0", Open: opens(&scripted{bytes: 1})}}, known)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		other, leave := context.WithTimeout(ctx, 5500*time.Millisecond)
+		defer leave()
+		go s.Watch(other, []Ladder{{Protocol: "tcp", NetNS: 7, Rungs: []Rung{{Name: "b", Level: "proc", Open: opens(&scripted{bytes: 2})}}}})
+		time.Sleep(3500 * time.Millisecond)
+		require.Len(t, s.Sources(), 2)
+		require.EqualValues(t, 7, s.Sources()[1].NetNS)
+		require.Equal(t, "L0", s.Status().Level, "the level is that of the sensor's own namespace")
+		time.Sleep(10 * time.Second)
+		require.Len(t, s.Sources(), 1, "its rows go with it")
+		cancel()
+		require.NoError(t, <-done)
+		var bytes uint64
+		for _, r := range *got {
+			bytes += r.bytes
+		}
+		require.EqualValues(t, 13+2*5, bytes)
 	})
 }
 

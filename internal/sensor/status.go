@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 // Status is how well the sensor sees, over all sources.
 type Status struct {
-	Level             string // of TCP: "L0", "proc", or "none"
+	Level             string // of TCP in the sensor's own namespace: "L0", "proc", or "none"
 	LevelReason       string // why no better source is in use, empty if the best is
 	TCPSource         string
 	UDPSource         string
@@ -29,6 +30,7 @@ type Status struct {
 type SourceRow struct {
 	Source       string
 	Protocol     string
+	NetNS        uint64
 	Active       bool
 	RefusedErrno syscall.Errno
 	Reason       string
@@ -40,22 +42,24 @@ func (s *Sensor) Status() Status {
 	st := Status{Level: "none", Started: s.started, Sends: s.sends.Load(), UnattributedSends: s.unattributed.Load()}
 	s.mu.Lock()
 	st.LastError = s.lastError
+	for _, past := range s.ended {
+		st.count(past)
+	}
 	s.mu.Unlock()
 	var reasons []string
-	for _, c := range s.climbers {
+	for _, c := range s.snapshot() {
+		own := c.ladder.NetNS == 0
 		for i, row := range c.rows() {
-			st.Samples += row.Stats.Samples
-			st.LateSamples += row.Stats.LateSamples
-			st.LostEvents += row.Stats.Lost
+			st.count(row.Stats)
 			if c.ladder.Protocol == "tcp" {
 				st.MaxGap = max(st.MaxGap, row.Stats.MaxGap)
 			}
 			switch {
-			case row.Active && c.ladder.Protocol == "tcp":
+			case row.Active && own && c.ladder.Protocol == "tcp":
 				st.Level, st.TCPSource, st.SamplePeriod = c.ladder.Rungs[i].Level, row.Source, row.Stats.SamplePeriod
-			case row.Active && c.ladder.Protocol == "udp":
+			case row.Active && own && c.ladder.Protocol == "udp":
 				st.UDPSource = row.Source
-			case row.Reason != "":
+			case !row.Active && row.Reason != "" && !slices.Contains(reasons, row.Reason):
 				reasons = append(reasons, row.Reason)
 			}
 		}
@@ -64,10 +68,16 @@ func (s *Sensor) Status() Status {
 	return st
 }
 
+func (st *Status) count(s SourceStats) {
+	st.Samples += s.Samples
+	st.LateSamples += s.LateSamples
+	st.LostEvents += s.Lost
+}
+
 // Sources returns a row for each rung of each ladder, in the order of the configuration.
 func (s *Sensor) Sources() []SourceRow {
 	var rows []SourceRow
-	for _, c := range s.climbers {
+	for _, c := range s.snapshot() {
 		rows = append(rows, c.rows()...)
 	}
 	return rows
@@ -78,7 +88,7 @@ func (c *climber) rows() []SourceRow {
 	defer c.mu.Unlock()
 	rows := make([]SourceRow, len(c.ladder.Rungs))
 	for i, rung := range c.ladder.Rungs {
-		rows[i] = SourceRow{Source: rung.Name, Protocol: c.ladder.Protocol, Active: i == c.on, Stats: c.past[i],
+		rows[i] = SourceRow{Source: rung.Name, Protocol: c.ladder.Protocol, NetNS: c.ladder.NetNS, Active: i == c.on, Stats: c.past[i],
 			RefusedErrno: c.reasons[i].errno, Reason: c.reasons[i].text}
 		if i == c.on {
 			rows[i].Stats = c.past[i].plus(c.source.Stats())

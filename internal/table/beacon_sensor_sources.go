@@ -26,7 +26,7 @@ func beaconSensorSources(d Deps) *table.Plugin {
 	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
 		var rows []map[string]string
 		for _, s := range d.Sensor.Sources() {
-			rows = append(rows, row{"source": s.Source, "protocol": s.Protocol, "net_namespace": positive(s.Stats.NetNS),
+			rows = append(rows, row{"source": s.Source, "protocol": s.Protocol, "net_namespace": positive(s.NetNS),
 				"active": flag(s.Active), "refused_errno": positive(uint64(s.RefusedErrno)), "reason": clean(s.Reason),
 				"events": number(s.Stats.Events), "bytes": number(s.Stats.Bytes), "lost": number(s.Stats.Lost),
 				"gaps": number(s.Stats.Gaps), "samples": number(s.Stats.Samples), "resolution_ms": millis(s.Stats.Resolution),
