@@ -18,13 +18,16 @@ var errQuit = errors.New("quit")
 func (s *Shell) batch(ctx context.Context, in io.Reader, out io.Writer) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxStatement)
-	pending := ""
-	for lines.Scan() {
-		if err := ctx.Err(); err != nil {
-			return err
+	var pending splitter
+	for {
+		more, ok := await(ctx, lines.Scan)
+		if !ok {
+			return ctx.Err()
 		}
-		var err error
-		if pending, err = s.line(ctx, pending, lines.Text(), out); err != nil {
+		if !more {
+			break
+		}
+		if err := s.line(ctx, &pending, lines.Text(), out); err != nil {
 			if errors.Is(err, errQuit) {
 				return nil
 			}
@@ -34,35 +37,34 @@ func (s *Shell) batch(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read statements: %w", err)
 	}
-	if blank(pending) {
+	if !pending.content {
 		return nil
 	}
-	return s.Execute(ctx, pending, out)
+	return s.Execute(ctx, string(pending.text), out)
 }
 
-// line adds a line of input to what is pending, runs what is complete and returns what is not.
-func (s *Shell) line(ctx context.Context, pending, line string, out io.Writer) (string, error) {
-	if blank(pending) && isCommand(line) {
-		return "", s.command(ctx, line, out)
-	}
-	pending += line + "\n"
-	if len(pending) > maxStatement {
-		return "", fmt.Errorf("the statement is longer than %d bytes", maxStatement)
-	}
-	for {
-		statement, rest, complete := splitStatement(pending)
-		if !complete {
-			return pending, nil
+// line adds a line of input to what is pending and runs what is complete. After an error nothing is pending.
+func (s *Shell) line(ctx context.Context, pending *splitter, line string, out io.Writer) (err error) {
+	defer func() {
+		if err != nil {
+			*pending = splitter{}
 		}
-		pending = rest
-		if blank(statement) {
-			continue
+	}()
+	if pending.idle() && isCommand(line) {
+		*pending = splitter{}
+		return s.command(ctx, line, out)
+	}
+	if len(pending.text)+len(line) > maxStatement {
+		return fmt.Errorf("the statement is longer than %d bytes", maxStatement)
+	}
+	pending.add(line)
+	for {
+		statement, ok := pending.next()
+		if !ok {
+			return nil
 		}
 		if err := s.Execute(ctx, statement, out); err != nil {
-			return "", err
-		}
-		if blank(pending) {
-			return "", nil
+			return err
 		}
 	}
 }

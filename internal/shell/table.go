@@ -40,9 +40,6 @@ func printTable(w *bufio.Writer, layout Layout, columns []string, rows [][]strin
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Format.Header = text.FormatDefault
-	if layout.Bold {
-		style.Color.Header = text.Colors{text.Bold}
-	}
 	t.SetStyle(style)
 	configs := make([]table.ColumnConfig, len(names))
 	for i := range names {
@@ -51,6 +48,9 @@ func printTable(w *bufio.Writer, layout Layout, columns []string, rows [][]strin
 			align = text.AlignRight
 		}
 		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
+		if layout.Bold {
+			configs[i].ColorsHeader = text.Colors{text.Bold}
+		}
 	}
 	t.SetColumnConfigs(configs)
 	t.AppendHeader(wrapped(names, widths))
