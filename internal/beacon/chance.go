@@ -91,9 +91,9 @@ func worth(n, nats float64) float64 {
 
 const (
 	// margin is what every beat must bring before it counts, in nats: a share only just above chance does not become
-	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8 are
-	// worth 0.05.
-	margin = 0.04
+	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8, which
+	// no timer makes, are worth 0.05.
+	margin = 0.03
 	// ordinary is the most that can count against a rhythm, in nats.
 	ordinary = 3.0
 )

@@ -66,7 +66,7 @@ func TestWilsonLower(t *testing.T) {
 
 func TestWorth(t *testing.T) {
 	require.Equal(t, 0.0, worth(100, margin))
-	require.InDelta(t, 96, worth(100, 1), 1e-9)
+	require.InDelta(t, 100-100*margin, worth(100, 1), 1e-9)
 	require.InDelta(t, -ordinary, worth(1e6, 0), 1e-9, "however many beats")
 	require.InDelta(t, -10*margin, worth(10, 0), 1e-9)
 }

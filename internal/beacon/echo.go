@@ -8,47 +8,57 @@ import "math"
 func (s *Scorer) echo(r *reading, uncertainty float64) rhythm {
 	n := len(r.start)
 	best := rhythm{reading: r, kind: TwoPeriods, step: r.mean, band: band{of: n - 1, evidence: math.Inf(-1)}}
-	interval := s.peak(r)
-	if interval <= 2*uncertainty || interval <= 0 {
+	top := s.peak(r)
+	if top <= 2*uncertainty || top <= 0 {
 		return best
 	}
-	for _, h := range [...]float64{0.03, 0.08, 0.16, 0.25} {
-		if interval*h < uncertainty {
-			continue
+	for _, try := range echoTries {
+		if b := r.echoAt(top*try.at, try.h, uncertainty, best.evidence); b.evidence > best.evidence {
+			best.band = b
 		}
-		hits, of := r.followed(interval, h)
-		if of < minPattern {
-			continue
-		}
-		crowd := 2 * h * interval / r.mean // sends that fall into the window anyway
-		m := float64(of)
-		share := wilsonLower(float64(hits), m, wilsonZ)
-		chance := 1 - math.Exp(-crowd)
-		if e := worth(m, divergence(share, chance)) - echoCost; share < echoShare || e <= 0 || e <= best.evidence {
-			continue
-		}
-		// the same question at distances that are no simple multiple of T says what chance does here
-		var off float64
-		for _, x := range [...]float64{0.62, 0.71, 0.81} {
-			k, m := r.followed(interval*x, h/x)
-			if m > 0 {
-				off += float64(k) / float64(m) / 3
-			}
-		}
-		chance = max(off, chance)
-		e := worth(m, divergence(share, chance)) - echoCost
-		if e > 0 {
-			// other sends come between the beats, so the interval is longer than the mean gap; retries echo at shorter ones
-			e *= ramp(interval/r.mean, echoAlone, echoAmong)
-		}
-		if e <= best.evidence {
-			continue
-		}
-		best.band = band{lo: interval * (1 - h), hi: interval * (1 + h), in: hits, of: of, share: float64(hits) / m,
-			chance: chance, evidence: e}
 	}
 	return best
 }
+
+// echoAt returns the band of interval·(1 ± h) with its evidence, or one without evidence if that is not above least.
+func (r *reading) echoAt(interval, h, uncertainty, least float64) band {
+	none := band{evidence: math.Inf(-1)}
+	if interval*h < uncertainty {
+		return none
+	}
+	hits, of := r.followed(interval, h)
+	if of < minPattern {
+		return none
+	}
+	n := float64(of)
+	share := wilsonLower(float64(hits), n, wilsonZ)
+	// sends that fall into the window anyway
+	chance := 1 - math.Exp(-2*h*interval/r.mean)
+	if e := worth(n, divergence(share, chance)) - echoCost; share < echoShare || e <= max(0, least) {
+		return none
+	}
+	// the same question at shorter distances that are no simple fraction of T says what chance does here
+	off := 0.0
+	for _, x := range echoOff {
+		if k, m := r.followed(interval*x, h/x); m > 0 {
+			off += float64(k) / float64(m) / float64(len(echoOff))
+		}
+	}
+	chance = max(off, chance)
+	e := worth(n, divergence(share, chance)) - echoCost
+	if e > 0 {
+		// other sends come between the beats, so the interval is longer than the mean gap; retries echo at shorter ones
+		e *= ramp(interval/r.mean, echoAlone, echoAmong)
+	}
+	return band{lo: interval * (1 - h), hi: interval * (1 + h), in: hits, of: of, share: float64(hits) / n, chance: chance,
+		evidence: e}
+}
+
+// echoTries are the windows tried: the peak is found sharp, but that of a wide jitter may lie beside the middle.
+var echoTries = [...]struct{ at, h float64 }{{1, 0.03}, {1, 0.08}, {1, 0.16}, {0.92, 0.16}, {1.08, 0.16}, {1, 0.25}, {1.12, 0.25}}
+
+// echoOff are the distances, in intervals, that an echo is held against.
+var echoOff = [...]float64{0.62, 0.71, 0.81}
 
 const (
 	// echoOrders is how many sends ahead an echo is looked for.
@@ -58,7 +68,7 @@ const (
 	// echoAlone and echoAmong: at a mean gap or less the bands see the interval themselves.
 	echoAlone, echoAmong = 0.9, 1.4
 	// echoCost is the price of the search over distances, in nats.
-	echoCost = 6.0
+	echoCost = 4.5
 	// Distances are counted in classes of 1/16 octave, read off the bits of the floating-point number, over 40 octaves.
 	echoShift, echoClasses = 48, 16 * 40
 )

@@ -11,7 +11,7 @@ const (
 	// scoreMiddle is the evidence at which beacon and benign are equally likely at even odds, scoreScale how many nats
 	// change the odds by e. Both fitted on the
 	// tuned classes of internal/simulate and checked on those held out (test/corpus).
-	scoreMiddle = 3.5
+	scoreMiddle = 3.7
 	scoreScale  = 1.6
 )
 

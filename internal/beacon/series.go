@@ -1,7 +1,3 @@
-// Package beacon scores one flow for beaconing (MITRE ATT&CK AN0597): a series of sends in, evidence and reasons out. It
-// answers two of the analytic's three questions, whether the timing is uniform and whether the sizes are similar. It knows
-// no sockets and no processes, so it cannot answer the third, whether this process should be talking at all; it keeps no
-// state between flows, and everything it returns is finite.
 package beacon
 
 import "time"
