@@ -29,8 +29,10 @@ const (
 	typeUnknown  = "UNKNOWN"
 )
 
-// maxColumns is SQLite's SQLITE_MAX_COLUMN.
-const maxColumns = 2000
+const (
+	maxColumns    = 2000 // SQLite's SQLITE_MAX_COLUMN
+	maxColumnName = 255
+)
 
 type column struct {
 	name    string
@@ -54,8 +56,8 @@ func parseColumns(routes osquery.ExtensionPluginResponse, defaultIndex bool) ([]
 		}
 		c := column{name: route["name"], kind: typeName(route["type"])}
 		switch folded := strings.ToLower(c.name); {
-		case c.name == "" || strings.ContainsRune(c.name, 0):
-			return nil, errors.New("a column has no name")
+		case c.name == "" || len(c.name) > maxColumnName || strings.ContainsRune(c.name, 0):
+			return nil, fmt.Errorf("%.40q is not a column name", c.name)
 		case seen[folded]:
 			return nil, fmt.Errorf("column %q is there twice", c.name)
 		default:

@@ -34,6 +34,7 @@ func (h *Host) coreTables() []*table.Plugin {
 			table.TextColumn("registry", table.ColumnDescription("Always table.")),
 			table.TextColumn("name", table.ColumnDescription("Name of the table.")),
 			table.BigIntColumn("owner_uuid", table.ColumnDescription("The extension that serves it; 0 is the host.")),
+			table.IntegerColumn("internal", table.ColumnDescription("Always 0.")),
 			table.IntegerColumn("active", table.ColumnDescription("Always 1.")),
 		}, h.registryRows, table.WithDescription("Registered tables.")),
 		table.NewPlugin("time", timeColumns(), timeRows, table.WithDescription("The current time, UTC.")),
@@ -86,6 +87,7 @@ func (h *Host) registryRows(context.Context, table.QueryContext) ([]map[string]s
 			"registry":   "table",
 			"name":       tables[key].name,
 			"owner_uuid": strconv.FormatInt(int64(tables[key].owner), 10),
+			"internal":   "0",
 			"active":     "1",
 		})
 	}

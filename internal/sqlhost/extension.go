@@ -24,7 +24,8 @@ type extension struct {
 	manager    string // the manager socket it registered over
 	socket     string
 	registered time.Time
-	answered   atomic.Bool // it has answered anything yet
+	stall      time.Duration // how long it may leave a request unread
+	answered   atomic.Bool   // it has answered anything yet
 }
 
 // with runs f with a client of the extension. The connection is closed when f returns or ctx ends, which ends f.
@@ -36,7 +37,7 @@ func (e *extension) with(ctx context.Context, f func(*osquery.ExtensionClient) e
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	protocol := newProtocol(conn)
+	protocol := newProtocol(&boundedConn{Conn: conn, left: maxAnswerBytes, stall: e.stall})
 	err = f(osquery.NewExtensionClient(thrift.NewTStandardClient(protocol, protocol)))
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)

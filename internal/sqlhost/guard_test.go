@@ -2,6 +2,7 @@ package sqlhost
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,7 +84,8 @@ func TestRegisterTableRefuses(t *testing.T) {
 		"no columns":     {&rawTable{name: "x"}, "sqlhost: register: table x: there are no columns"},
 		"sqlite's name":  {numbersTable("sqlite_master", 1), `sqlhost: register: "sqlite_master" is not a table name`},
 		"a column twice": {&rawTable{name: "x", routes: textRoutes("a", "A")}, `sqlhost: register: table x: column "A" is there twice`},
-		"no column name": {&rawTable{name: "x", routes: textRoutes("")}, "sqlhost: register: table x: a column has no name"},
+		"no column name": {&rawTable{name: "x", routes: textRoutes("")}, `sqlhost: register: table x: "" is not a column name`},
+		"long column":    {&rawTable{name: "x", routes: textRoutes(strings.Repeat("x", 256))}, `sqlhost: register: table x: "` + strings.Repeat("x", 40) + `" is not a column name`},
 		"many columns":   {&rawTable{name: "x", routes: manyRoutes(2001)}, "sqlhost: register: table x: 2001 columns are more than 2000"},
 		"no table":       {notATable{numbersTable("x", 1)}, `sqlhost: register x: registry is "logger", not table`},
 	} {

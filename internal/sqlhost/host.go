@@ -139,6 +139,7 @@ func (h *Host) Close() {
 	for _, s := range idle {
 		h.discard(s)
 	}
+	_ = h.db.Close() // connections of statements that still end are closed as they are given back
 }
 
 // Query runs one read-only SQL statement. Columns are in statement order, each row has one value per column, as osquery

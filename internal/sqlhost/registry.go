@@ -11,12 +11,15 @@ import (
 	"github.com/osquery/osquery-go/gen/osquery"
 )
 
+// maxTables bounds the tables of one extension.
+const maxTables = 256
+
 // errDuplicate refuses a name that is registered already.
 var errDuplicate = errors.New("an extension of that name is registered")
 
 // register adds an extension that came over the manager socket, with all its tables or not at all.
 func (h *Host) register(manager string, info osquery.InternalExtensionInfo, registry osquery.ExtensionRegistry) (osquery.ExtensionRouteUUID, error) {
-	e := &extension{info: info, manager: manager, registered: time.Now()}
+	e := &extension{info: info, manager: manager, registered: time.Now(), stall: h.config.Timeout}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -24,6 +27,8 @@ func (h *Host) register(manager string, info osquery.InternalExtensionInfo, regi
 		return 0, ErrClosed
 	case info.Name == "":
 		return 0, errors.New("an extension needs a name")
+	case len(registry["table"]) > maxTables:
+		return 0, fmt.Errorf("%d tables are more than %d", len(registry["table"]), maxTables)
 	case len(h.extensions) >= h.config.MaxExtensions:
 		return 0, fmt.Errorf("%d extensions are registered, and that is the limit", len(h.extensions))
 	}

@@ -42,8 +42,8 @@ func (h *Host) ServeListener(ctx context.Context, listener net.Listener) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	defer h.release(socket) // when no client can register any more
 	defer wg.Wait()
-	defer h.release(socket)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	wg.Go(func() { h.watch(ctx, socket) })
@@ -88,8 +88,10 @@ func (h *Host) converse(ctx context.Context, processor thrift.TProcessor, conn n
 	defer cancel()
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	protocol := newProtocol(limitStalls(conn, h.config.Timeout))
+	bounded := &boundedConn{Conn: conn, stall: h.config.Timeout}
+	protocol := newProtocol(bounded.watchable())
 	for ctx.Err() == nil {
+		bounded.left = maxRequestBytes
 		more, err := processor.Process(ctx, protocol, protocol)
 		var unknown thrift.TApplicationException
 		if errors.As(err, &unknown) && unknown.TypeId() == thrift.UNKNOWN_METHOD {
@@ -99,36 +101,6 @@ func (h *Host) converse(ctx context.Context, processor thrift.TProcessor, conn n
 			return
 		}
 	}
-}
-
-// stallLimited ends a connection whose peer stops reading; waiting for a peer to ask has no limit.
-type stallLimited struct {
-	net.Conn
-	limit time.Duration
-}
-
-// limitStalls wraps conn. It stays a syscall.Conn if it was one: by that Thrift notices a client that hung up while its
-// statement runs, so that the statement ends.
-func limitStalls(conn net.Conn, limit time.Duration) net.Conn {
-	limited := &stallLimited{Conn: conn, limit: limit}
-	if raw, ok := conn.(syscall.Conn); ok {
-		return &stallLimitedRaw{limited, raw}
-	}
-	return limited
-}
-
-type stallLimitedRaw struct {
-	*stallLimited
-	raw syscall.Conn
-}
-
-func (c *stallLimitedRaw) SyscallConn() (syscall.RawConn, error) { return c.raw.SyscallConn() }
-
-func (c *stallLimited) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }
 
 // release asks the extensions of a socket to shut down and forgets them.

@@ -3,9 +3,11 @@ package sqlhost
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -162,9 +164,50 @@ func TestConnectionsAreBounded(t *testing.T) {
 func TestPeerThatStopsReadingIsLeft(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	c := &stallLimited{Conn: ours, limit: 20 * time.Millisecond}
+	c := &boundedConn{Conn: ours, stall: 20 * time.Millisecond}
 	_, err := c.Write([]byte("x"))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+func TestPeerThatSendsTooMuchIsLeft(t *testing.T) {
+	ours, theirs := net.Pipe()
+	go func() {
+		_, _ = theirs.Write([]byte("12345"))
+	}()
+	c := &boundedConn{Conn: ours, left: 3}
+	read, err := io.ReadAll(c)
+	require.ErrorIs(t, err, errTooMuch)
+	require.Equal(t, "123", string(read))
+	theirs.Close()
+}
+
+func TestManyTablesAreRefused(t *testing.T) {
+	socket, _ := serve(t, newHost(t, quick))
+	server, err := osquerygo.NewExtensionManagerServer("many", socket)
+	require.NoError(t, err)
+	for i := range maxTables + 1 {
+		server.RegisterPlugin(numbersTable(fmt.Sprintf("t%d", i), 0))
+	}
+	require.ErrorContains(t, server.Start(), "257 tables are more than 256")
+}
+
+// TestNothingIsLeftRunning counts goroutines around a host's whole life.
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	h := newHost(t, quick, numbersTable("numbers", 2))
+	socket, stop := serve(t, h)
+	stopExtension, ended := startExtension(t, socket, "friend", []osquerygo.ServerOption{osquerygo.ServerPingInterval(time.Millisecond)}, numbersTable("remote", 2))
+	waitForTable(t, h, "remote")
+	client, err := osquerygo.NewClient(socket, time.Second)
+	require.NoError(t, err)
+	_, err = client.QueryRows("SELECT * FROM numbers JOIN remote USING (n)")
+	require.NoError(t, err)
+	client.Close()
+	stopExtension()
+	<-ended
+	stop()
+	h.Close()
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, waitLimit, waitStep)
 }
 
 // spoiler is a listener whose connections break after some bytes written: how a test makes a host misbehave.
