@@ -32,7 +32,7 @@ func TestDumpShowsBothFamiliesInOneWalk(t *testing.T) {
 func TestDumpGivesMappedAddressesAsIPv4(t *testing.T) {
 	l, err := net.Listen("tcp", "[::]:0") // takes IPv4 as ::ffff:…
 	if err != nil {
-		t.Skipf("no IPv6: %v", err)
+		skip(t, "no IPv6: %v", err)
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).AddrPort().Port()

@@ -13,7 +13,7 @@ func subscribe(t *testing.T, cfg Config, groups ...Group) *Events {
 	t.Helper()
 	e, err := Subscribe(cfg, groups...)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EPERM) {
-		t.Skipf("sock_diag: %v", err)
+		skip(t, "sock_diag: %v", err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { e.Close() })

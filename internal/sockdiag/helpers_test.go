@@ -14,7 +14,7 @@ import (
 )
 
 // skip skips a test that needs what this machine does not give, unless that must not happen.
-func skip(t *testing.T, format string, args ...any) {
+func skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
 		t.Fatalf(format, args...)
@@ -35,7 +35,7 @@ func connect(t testing.TB, address string, n int) []pair {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		t.Skipf("no listener on %s: %v", address, err)
+		skip(t, "no listener on %s: %v", address, err)
 	}
 	defer l.Close()
 	var pairs []pair
@@ -57,7 +57,7 @@ func dial(t testing.TB, cfg Config) *Conn {
 	t.Helper()
 	c, err := Dial(cfg)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EPERM) {
-		t.Skipf("sock_diag: %v", err)
+		skip(t, "sock_diag: %v", err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })

@@ -38,7 +38,7 @@ func (p *pace) end(cost time.Duration) {
 	if cost > p.cost {
 		p.cost = (p.cost + cost) / 2
 	} else {
-		p.cost -= (p.cost - cost) / 8
+		p.cost -= (p.cost - cost) / 4
 	}
 	p.due = p.start.Add(p.period())
 }

@@ -48,14 +48,15 @@ func TestProcNetIsTheFloorForTCP(t *testing.T) {
 }
 
 func TestProcNetSeesFailedAttempts(t *testing.T) {
+	t.Parallel()
 	enterNamespace(t, []string{"ip", "route", "add", "10.9.0.0/16", "dev", "lo"})
 	proc, err := NewProcNet(ProcNetConfig{Protocols: []send.Protocol{send.TCP}, MinPeriod: 5 * time.Millisecond,
 		Budget: 1})
 	r := run(t, proc, err)
-	_, err = net.DialTimeout("tcp", blackhole.String(), 100*time.Millisecond)
+	_, err = net.DialTimeout("tcp", blackhole.String(), 1500*time.Millisecond) // one retransmission
 	require.Error(t, err)
 	s := r.await(t, send.Failed, blackhole, 1)[0]
-	require.Equal(t, syscall.ECONNREFUSED, s.Errno)
+	require.Equal(t, syscall.ETIMEDOUT, s.Errno)
 	require.Len(t, r.of(blackhole), 1)
 }
 

@@ -69,8 +69,8 @@ type Stats struct {
 	Resolution time.Duration
 	// Quality is the best this source can give; each send states its own.
 	Quality send.Quality
-	// Sockets are those tracked now; Untracked counts sockets refused or forgotten because MaxSockets were tracked;
-	// TakenOver those that were there before the source started.
+	// Sockets are those tracked now. Untracked counts readings of sockets there was no room for, TakenOver sockets that
+	// were there before the source started.
 	Sockets, Untracked, TakenOver uint64
 	// Passive counts sockets opened from elsewhere, which yield no sends. Unconnected are those without a remote address
 	// now, about which nothing can be said. NoDestination counts connections that ended with their destination already erased

@@ -30,7 +30,14 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 	if s.Inode != 0 {
 		c.inode, c.uid = s.Inode, s.UID
 	}
-	if t.decide(c, s) != outbound {
+	undecidedYet := c.direction == undecided
+	switch t.decide(c, s) {
+	case inbound:
+		if undecidedYet {
+			t.inbound++
+		}
+		return
+	case undecided:
 		return
 	}
 	if s.State == sockdiag.SynSent {

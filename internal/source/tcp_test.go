@@ -250,3 +250,46 @@ func TestTCPServersOfAMomentAreSilent(t *testing.T) {
 		require.Equal(t, at, s.Socket.Remote)
 	}
 }
+
+func TestTCPReadsRecentSendersMoreOften(t *testing.T) {
+	to := server(t, "127.0.0.1:0", drain)
+	for range 1000 { // which make a complete pass dear
+		dial(t, to)
+	}
+	r := watchTCP(t, TCPConfig{Budget: 0.002})
+	c := dial(t, to)
+	const n = 40
+	for range n {
+		write(t, c, 10)
+		<-time.After(50 * time.Millisecond)
+	}
+	c.Close()
+	r.await(t, send.Close, to, 1)
+	require.EqualValues(t, 10*n, bytesOf(r.of(to)))
+	stats := r.Stats()
+	t.Logf("%d sends in %d reports, %d complete samples, %d of the hot set", n, len(only(send.Data, r.of(to))), stats.Samples,
+		stats.HotSamples)
+	require.Greater(t, stats.HotSamples, 2*stats.Samples)
+}
+
+func TestTCPSamplingAllocatesNothing(t *testing.T) {
+	to := server(t, "127.0.0.1:0", drain)
+	for range 50 {
+		write(t, dial(t, to), 10)
+	}
+	tcp, err := NewTCP(TCPConfig{})
+	require.NoError(t, err)
+	defer tcp.close()
+	tcp.emit = func(send.Send) {}
+	pass := func() {
+		if err := tcp.full.run(tcp.samplePass); err != nil {
+			t.Fatal(err)
+		}
+		if err := tcp.hot.run(tcp.sampleHot); err != nil {
+			t.Fatal(err)
+		}
+		tcp.note()
+	}
+	pass()
+	require.Zero(t, testing.AllocsPerRun(20, pass))
+}
