@@ -15,8 +15,9 @@ import (
 
 const (
 	bufferSize = 16 << 10
-	// maxMessageBytes bounds one string or list a peer announces.
+	// maxMessageBytes bounds one string or list a peer announces, maxAnswerBytes the whole of an answer.
 	maxMessageBytes = 256 << 20
+	maxAnswerBytes  = 1 << 30
 )
 
 // Client asks an osquery extension manager socket: osqueryd's, osqueryi's or an embedded host's. Its methods may be called
@@ -26,7 +27,7 @@ type Client struct {
 	timeout time.Duration
 
 	mu      sync.Mutex
-	conn    net.Conn
+	conn    *boundedConn
 	manager *osquery.ExtensionManagerClient
 }
 
@@ -131,6 +132,7 @@ func (c *Client) do(ctx context.Context, f func(*osquery.ExtensionManagerClient)
 		return err
 	}
 	conn := c.conn
+	conn.left = maxAnswerBytes
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	err := f(c.manager)
 	interrupted := !stop()
@@ -160,12 +162,27 @@ func (c *Client) connect(ctx context.Context) error {
 	if err != nil {
 		return describeDial(c.path, err)
 	}
+	c.conn = &boundedConn{Conn: conn}
 	config := &thrift.TConfiguration{MaxMessageSize: maxMessageBytes}
 	protocol := thrift.NewTBinaryProtocolConf(
-		thrift.NewTBufferedTransport(thrift.NewTSocketFromConnConf(conn, config), bufferSize), config)
-	c.conn = conn
+		thrift.NewTBufferedTransport(thrift.NewTSocketFromConnConf(c.conn, config), bufferSize), config)
 	c.manager = osquery.NewExtensionManagerClient(thrift.NewTStandardClient(protocol, protocol))
 	return nil
+}
+
+// boundedConn refuses to read more than left bytes.
+type boundedConn struct {
+	net.Conn
+	left int
+}
+
+func (c *boundedConn) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, fmt.Errorf("the answer is longer than %d MiB", maxAnswerBytes>>20)
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
 }
 
 func (c *Client) disconnect() {

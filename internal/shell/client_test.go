@@ -107,6 +107,17 @@ func TestClientGivesUpInTime(t *testing.T) {
 	require.NoError(t, err, "a new connection is made")
 }
 
+func TestAnswersAreBounded(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go func() {
+		_, _ = theirs.Write([]byte("12345"))
+	}()
+	read, err := io.ReadAll(&boundedConn{Conn: ours, left: 3})
+	require.EqualError(t, err, "the answer is longer than 1024 MiB")
+	require.Equal(t, "123", string(read))
+}
+
 // TestClientSurvivesRubbish has the peer answer nonsense, or nothing.
 func TestClientSurvivesRubbish(t *testing.T) {
 	for name, answer := range map[string][]byte{
