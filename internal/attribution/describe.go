@@ -88,41 +88,44 @@ func (r *Resolver) essentials(who subject, leader procfs.PID, b *procfs.Buffer) 
 	const attempts = 3
 	for range attempts {
 		info, stack, err := r.readOnce(who.id, p, b)
-		if err != nil {
-			return info, 0, err
-		}
-		var after procfs.PIDStat
-		if err := p.Stat(b, &after); err != nil || after.StartStack == stack {
-			return info, stack, nil // gone by now, but it was read while it lived
+		if !errors.Is(err, errExecuting) {
+			return info, stack, err
 		}
 	}
 	return process.Info{}, 0, errExecuting
 }
 
-// readOnce reads the essentials once. What only decorates a row may be missing; what names the program may not.
-func (r *Resolver) readOnce(id process.ID, p procfs.PID, b *procfs.Buffer) (process.Info, uint64, error) {
+// readOnce reads the essentials once, with stack the image they are of. It fails with errExecuting if that has changed
+// meanwhile.
+func (r *Resolver) readOnce(id process.ID, p procfs.PID, b *procfs.Buffer) (info process.Info, stack uint64, err error) {
 	var stat procfs.PIDStat
 	if err := p.Stat(b, &stat); err != nil {
-		return process.Info{}, 0, err
+		return info, 0, err
 	}
-	info := process.Info{ID: id, Name: process.Printable(string(stat.Comm), process.MaxText), StartTime: started(id),
-		Parent: process.ID{PID: stat.Parent}}
-	stack := stat.StartStack
+	stack = stat.StartStack
+	if err := r.perishable(p, b, &info); err != nil {
+		return info, 0, err
+	}
+	if err := r.lasting(p, b, &info, &stat); err != nil {
+		return info, 0, err
+	}
+	if stat.StartStack != stack && stat.StartStack != 0 { // 0: it has exited since, but it was read while it lived
+		return info, 0, errExecuting
+	}
+	info.ID, info.StartTime, info.Parent.PID = id, started(id), stat.Parent
+	return info, stack, nil
+}
+
+// perishable reads what goes the moment the process begins to exit, together with its memory. What only decorates a row
+// may be missing; what names the program may not.
+func (r *Resolver) perishable(p procfs.PID, b *procfs.Buffer, info *process.Info) error {
 	exe, err := p.Exe(b)
 	if err != nil {
-		return info, 0, err
-	}
-	uids, err := p.UIDs(b)
-	if err != nil {
-		return info, 0, err
-	}
-	cgroup, err := p.Cgroup(b)
-	if err != nil {
-		return info, 0, err
+		return err
 	}
 	args, err := p.Args(b)
 	if err != nil {
-		return info, 0, err
+		return err
 	}
 	cwd := ""
 	if process.IsInterpreter(exe) {
@@ -130,12 +133,29 @@ func (r *Resolver) readOnce(id process.ID, p procfs.PID, b *procfs.Buffer) (proc
 	}
 	info.NetNS, _ = p.NetNS(b)
 	info.Cmdline = r.cmdline(args)
+	info.Program.Path, info.Program.Script = process.Printable(exe, process.MaxText), process.Script(exe, args, cwd)
+	return nil
+}
+
+// lasting reads what even a zombie shows. The name in stat is not valid afterwards.
+func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, stat *procfs.PIDStat) error {
+	if err := p.Stat(b, stat); err != nil {
+		return err
+	}
+	info.Name = process.Printable(string(stat.Comm), process.MaxText)
+	uids, err := p.UIDs(b)
+	if err != nil {
+		return err
+	}
+	cgroup, err := p.Cgroup(b)
+	if err != nil {
+		return err
+	}
 	info.CgroupPath = process.Printable(cgroup, process.MaxText)
 	info.SystemdUnit = process.SystemdUnit(cgroup)
 	info.ContainerID, info.ContainerRuntime = process.ContainerID(cgroup)
-	info.Program = process.Program{Path: process.Printable(exe, process.MaxText), Script: process.Script(exe, args, cwd),
-		UID: uids.Real, Workload: process.Workload(cgroup)}
-	return info, stack, nil
+	info.Program.UID, info.Program.Workload = uids.Real, process.Workload(cgroup)
+	return nil
 }
 
 // cmdline is the command line as it is kept: printable, without secrets, bounded.

@@ -3,6 +3,8 @@ package attribution
 import (
 	"context"
 	"errors"
+	"os/user"
+	"strconv"
 
 	"github.com/shirou/gopsutil/v3/common"
 	gopsutil "github.com/shirou/gopsutil/v3/process"
@@ -23,12 +25,12 @@ type enricher struct {
 	r      *Resolver
 	buffer procfs.Buffer
 	// ancestors are processes already described as parents, by identity and image; users the names of user IDs.
-	ancestors map[image]ancestor
+	ancestors map[ancestorKey]ancestor
 	users     map[uint32]string
 }
 
-// image is one program run by a process, see procfs.PIDStat.StartStack.
-type image struct {
+// ancestorKey is one program run by a process, see procfs.PIDStat.StartStack.
+type ancestorKey struct {
 	id    process.ID
 	stack uint64
 }
@@ -41,7 +43,7 @@ type ancestor struct {
 }
 
 func newEnricher(r *Resolver) *enricher {
-	return &enricher{r: r, ancestors: make(map[image]ancestor), users: make(map[uint32]string)}
+	return &enricher{r: r, ancestors: make(map[ancestorKey]ancestor), users: make(map[uint32]string)}
 }
 
 // enrich completes the description of one process. What cannot be read any more stays empty.
@@ -53,21 +55,30 @@ func (e *enricher) enrich(ctx context.Context, id process.ID) {
 	ctx = context.WithValue(ctx, common.EnvKey, common.EnvMap{common.HostProcEnvKey: e.r.config.Root})
 	p := &gopsutil.Process{Pid: id.PID}
 	name, err := p.NameWithContext(ctx)
-	if user, ok := e.user(ctx, p, info.Program.UID); ok {
-		info.Username = user
-	}
 	if err == nil && e.is(id) {
 		info.Name = process.Printable(name, process.MaxText)
 	}
-	if parent, ok := e.ancestor(ctx, info.Parent.PID, id); ok {
-		info.Parent, info.ParentPath, info.ParentCmdline = parent.id, parent.path, parent.cmdline
-		if grandparent, ok := e.ancestor(ctx, parent.parent, parent.id); ok {
-			info.GrandparentPath, info.GrandparentCmdline = grandparent.path, grandparent.cmdline
-		}
+	info.Username = e.user(info.Program.UID)
+	if info.GrandparentPath == "" {
+		e.parents(ctx, &info)
 	}
 	e.r.mu.Lock()
 	defer e.r.mu.Unlock()
 	e.r.processes.describe(info)
+}
+
+// parents adds the parents that were not witnessed. One that was is not replaced: it may have handed its child to init.
+func (e *enricher) parents(ctx context.Context, info *process.Info) {
+	parent, ok := e.ancestor(ctx, info.Parent.PID, info.ID)
+	if !ok || info.Parent.StartTicks != 0 && info.Parent != parent.id {
+		return
+	}
+	if info.ParentPath == "" {
+		info.Parent, info.ParentPath, info.ParentCmdline = parent.id, parent.path, parent.cmdline
+	}
+	if grandparent, ok := e.ancestor(ctx, parent.parent, parent.id); ok {
+		info.GrandparentPath, info.GrandparentCmdline = grandparent.path, grandparent.cmdline
+	}
 }
 
 // is reports whether the PID is still that process, so that what was just read is about it.
@@ -93,7 +104,7 @@ func (e *enricher) ancestor(ctx context.Context, pid int32, child process.ID) (a
 	if err != nil || pid <= 0 || stat.StartTicks > child.StartTicks {
 		return ancestor{}, false
 	}
-	key := image{id: process.ID{PID: pid, StartTicks: stat.StartTicks}, stack: stat.StartStack}
+	key := ancestorKey{id: process.ID{PID: pid, StartTicks: stat.StartTicks}, stack: stat.StartStack}
 	if a, ok := e.ancestors[key]; ok {
 		return a, true
 	}
@@ -113,22 +124,18 @@ func (e *enricher) ancestor(ctx context.Context, pid int32, child process.ID) (a
 	return a, true
 }
 
-// user returns the name of the user, of a process that has it.
-func (e *enricher) user(ctx context.Context, p *gopsutil.Process, uid uint32) (string, bool) {
-	if name, ok := e.users[uid]; ok {
-		return name, true
+// user returns the name of a user, "" for one that is not in the user database of this host.
+func (e *enricher) user(uid uint32) string {
+	name, known := e.users[uid]
+	if known {
+		return name
 	}
-	ids, err := p.UidsWithContext(ctx)
-	if err != nil || len(ids) == 0 || uint32(ids[0]) != uid {
-		return "", false
-	}
-	name, err := p.UsernameWithContext(ctx)
-	if err != nil {
-		return "", false // no entry in the user database
+	if u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10)); err == nil {
+		name = process.Printable(u.Username, process.MaxText)
 	}
 	if len(e.users) >= maxUsers {
 		clear(e.users)
 	}
-	e.users[uid] = process.Printable(name, process.MaxText)
-	return e.users[uid], true
+	e.users[uid] = name
+	return name
 }

@@ -3,8 +3,9 @@ package beacon
 import "math"
 
 // groups looks at the sends of one size by themselves: check-ins stand out from other requests to the same destination,
-// and of two implants each has its own size. Sends of one size that come at random among others come at random.
-func (s *Scorer) groups(raw *reading, uncertainty float64) rhythm {
+// and of two implants each has its own size. Sends of one size that come at random among others come at random. step is
+// the time between the check-ins of the whole flow.
+func (s *Scorer) groups(raw *reading, step, uncertainty float64) rhythm {
 	best := rhythm{reading: raw, band: band{of: len(raw.gaps), evidence: math.Inf(-1)}}
 	n := len(raw.bytes)
 	logs := s.sizes[:0]
@@ -33,7 +34,7 @@ func (s *Scorer) groups(raw *reading, uncertainty float64) rhythm {
 		s.rank(r)
 		b := s.densestBand(r, uncertainty)
 		if b.evidence -= groupCost; b.evidence > best.evidence {
-			best = rhythm{reading: r, kind: SizeGroup, band: b}
+			best = rhythm{reading: r, kind: SizeGroup, step: step, band: b}
 		}
 	}
 	return best

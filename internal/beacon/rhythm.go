@@ -42,7 +42,7 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 	clear := best.evidence >= plain && best.jitter() <= narrow && float64(best.in) >= explained*float64(len(near.gaps))
 	if !clear && len(near.gaps) >= minPattern {
 		best = best.better(s.twoBands(near, uncertainty))
-		best = best.better(s.groups(raw, uncertainty))
+		best = best.better(s.groups(raw, near.mean, uncertainty))
 		best = best.better(s.trend(near, uncertainty))
 		best = best.better(s.cycle(near, uncertainty))
 		best = best.better(s.echo(near, uncertainty))

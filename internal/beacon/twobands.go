@@ -23,6 +23,9 @@ func (s *Scorer) twoBands(r *reading, uncertainty float64) rhythm {
 		}
 		first := s.chance(r, from, k, w, uncertainty)
 		second := s.chance(r, from2, k2, w, uncertainty)
+		if wilsonLower(float64(k), n, wilsonZ) <= first || wilsonLower(float64(k2), n, wilsonZ) <= second {
+			continue // one of them is nothing special, so the other is alone
+		}
 		e := worth(n, divergence(share, min(1, first+second))) - cost
 		if e <= 0 || e <= best.evidence {
 			continue

@@ -22,7 +22,7 @@ import (
 // scripted is a source that emits one send of its size each second and is lost after a while.
 type scripted struct {
 	bytes  uint64
-	lostAt time.Duration
+	lostAt atomic.Int64 // nanoseconds of its life, 0 for ever
 	events atomic.Uint64
 }
 
@@ -31,7 +31,7 @@ var errLost = fmt.Errorf("scripted: %w", syscall.ENOBUFS)
 func (s *scripted) Run(ctx context.Context, emit func(send.Send)) error {
 	start := time.Now()
 	for wait(ctx, time.Second) {
-		if s.lostAt > 0 && time.Since(start) > s.lostAt {
+		if d := time.Duration(s.lostAt.Load()); d > 0 && time.Since(start) > d {
 			return errLost
 		}
 		s.events.Add(1)
@@ -74,7 +74,8 @@ func known(send.Socket, int32) (process.ID, process.Program, bool) {
 
 func TestTheNextSourceTakesOverAndTheBetterOneComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		best := &scripted{bytes: 1, lostAt: 5 * time.Second}
+		best := &scripted{bytes: 1}
+		best.lostAt.Store(int64(5 * time.Second))
 		floor := &scripted{bytes: 2}
 		refusals := 0
 		s, got := newSensor(t, []Rung{
@@ -103,7 +104,7 @@ func TestTheNextSourceTakesOverAndTheBetterOneComesBack(t *testing.T) {
 
 		time.Sleep(40 * time.Second) // the retry after a minute is refused
 		require.Equal(t, syscall.EPERM, s.Sources()[0].RefusedErrno)
-		best.lostAt = 0
+		best.lostAt.Store(0)
 		time.Sleep(time.Minute)
 		st = s.Status()
 		require.Equal(t, "L0", st.Level)
