@@ -24,7 +24,7 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 		fmt.Fprintln(w, "  none: no program has sent to one destination at least three times")
 		return
 	}
-	fmt.Fprintf(w, "%6s  %-26s %-28s %10s %7s %10s %6s  %s\n", "score", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
+	fmt.Fprintf(w, "%6s  %-24s %-28s %10s %7s %10s %6s  %s\n", "score", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
 	for _, r := range rows[:min(len(rows), shown)] {
 		verdict := fmt.Sprintf("%.2f", number(r, "score"))
 		if r["insufficient"] == "1" {
@@ -34,7 +34,7 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 		if strings.Contains(r["reason_codes"], "regular_timing") {
 			every, jitter = interval(number(r, "interval_ms")), fmt.Sprintf("±%.0f %%", 100*number(r, "jitter"))
 		}
-		fmt.Fprintf(w, "%6s  %-26s %-28s %10s %7s %10s %6s  %s\n", verdict, clip(programName(r), 26),
+		fmt.Fprintf(w, "%6s  %-24s %-28s %10s %7s %10s %6s  %s\n", verdict, clip(programName(r), 24),
 			clip(r["remote_address"]+":"+r["remote_port"], 28), every, jitter,
 			size(number(r, "size_bytes")), r["beats"], r["sparkline"])
 		fmt.Fprintf(w, "        %s\n", clip(r["reason"], 112))
