@@ -1,10 +1,6 @@
 package history
 
-import (
-	"time"
-
-	"github.com/beaconwatch/beaconwatch/internal/boottime"
-)
+import "time"
 
 const (
 	firstRing = 16
@@ -124,14 +120,6 @@ func (b Burst) merge(later Burst) Burst {
 	b.Failed = b.Failed && later.Failed
 	b.Quality = max(b.Quality, later.Quality)
 	return b
-}
-
-// newest returns the last burst by start time.
-func (r *ring) newest() (boottime.Time, bool) {
-	if r.n == 0 {
-		return 0, false
-	}
-	return r.get(r.n - 1).at(), true
 }
 
 // appendTo appends the bursts to dst, oldest first.

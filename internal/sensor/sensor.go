@@ -39,6 +39,7 @@ type Config struct {
 type Sensor struct {
 	config  Config
 	started boottime.Time
+	first   []*climber // those of the configuration
 
 	sends        atomic.Uint64
 	unattributed atomic.Uint64
@@ -62,7 +63,7 @@ func New(c Config) (*Sensor, error) {
 		c.Log = slog.Default()
 	}
 	s := &Sensor{config: c, started: boottime.Now(), ended: map[string]SourceStats{}}
-	s.add(c.Ladders)
+	s.first = s.add(c.Ladders)
 	return s, nil
 }
 
@@ -70,7 +71,7 @@ func New(c Config) (*Sensor, error) {
 // and does not end the others.
 func (s *Sensor) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, c := range s.snapshot() {
+	for _, c := range s.first {
 		all.Go(func() { c.run(ctx) })
 	}
 	for _, part := range s.config.Background {
