@@ -127,7 +127,7 @@ func TestAlike(t *testing.T) {
 }
 
 func TestWeightsAreMonotonousAndBounded(t *testing.T) {
-	for name, f := range map[string]func(float64) float64{"paced": paced, "habit": habit,
+	for name, f := range map[string]func(float64) float64{"paced": paced, "chosen": chosen, "habit": habit,
 		"ramp": func(x float64) float64 { return ramp(x, .2, .8) }} {
 		before := -1.0
 		for x := 0.0; x < 1e9; x = 1.1*x + .001 {

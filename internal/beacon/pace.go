@@ -8,13 +8,16 @@ const (
 	leastPace = 0.15
 )
 
-// paced weighs a rhythm of the given interval against that scale, steeply: at half of it the weight is down to a fifth.
-func paced(interval float64) float64 {
+// paced weighs a rhythm of the given interval against that scale.
+func paced(interval float64) float64 { return leastPace + (1-leastPace)*chosen(interval) }
+
+// chosen says how surely somebody chose the interval, steeply: at half the time scale it is down to a seventeenth.
+func chosen(interval float64) float64 {
 	x := interval / roundTrip
 	x *= x
 	x *= x
 	if x > 1e6 {
 		return 1 // and no overflow
 	}
-	return leastPace + (1-leastPace)*x/(x+1)
+	return x / (x + 1)
 }

@@ -39,12 +39,19 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 			best = rhythm{band: b, reading: r}
 		}
 	}
-	clear := best.evidence >= plain && best.jitter() <= narrow && float64(best.in) >= explained*float64(len(near.gaps))
-	if !clear && len(near.gaps) >= minPattern {
+	if len(near.gaps) < minPattern {
+		return best
+	}
+	inside := float64(best.in) / float64(len(near.gaps))
+	doubt := best.evidence < plain || inside < half
+	if doubt || best.jitter() > narrow || inside < explained {
 		best = best.better(s.twoBands(near, uncertainty))
-		best = best.better(s.groups(raw, near.mean, uncertainty))
 		best = best.better(s.trend(near, uncertainty))
 		best = best.better(s.cycle(near, uncertainty))
+	}
+	if doubt {
+		// these account for some of the sends only
+		best = best.better(s.groups(raw, near.mean, uncertainty))
 		best = best.better(s.echo(near, uncertainty))
 	}
 	return best
@@ -59,8 +66,9 @@ func (h rhythm) better(other rhythm) rhythm {
 }
 
 const (
-	// plain is the evidence, in nats, that leaves no doubt if the band is narrow and explains this much of the check-ins.
-	plain, narrow, explained = 20.0, 0.5, 0.8
+	// plain is the evidence, in nats, that leaves no doubt if the band explains more than about half of the check-ins, and
+	// needs no better account if it is narrow and explains most.
+	plain, half, narrow, explained = 20.0, 0.55, 0.5, 0.8
 	// minPattern is the fewest gaps in which a richer pattern could show twice over.
 	minPattern = 10
 )

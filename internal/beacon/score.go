@@ -52,11 +52,15 @@ func (h rhythm) evidenceWith(size sizeBand) float64 {
 	if timing <= 0 {
 		return timing
 	}
-	step := h.step
-	if step == 0 {
-		step = h.interval()
+	if h.step > 0 {
+		// programs that answer each other are full of patterns, and the finer ones are worth nothing there
+		timing *= chosen(h.step)
+	} else {
+		timing *= paced(h.interval())
 	}
-	timing *= paced(step)
+	if h.kind == SizeGroup {
+		return timing // its sizes were spent on picking it
+	}
 	return timing + sizeWeight*min(soften(size.evidence), timing)
 }
 
