@@ -35,7 +35,7 @@ unit: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./internal/... ./extension/...
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME)
-	@for pkg in $$($(GO) list ./internal/... ./extension/...); do \
+	@mkdir -p build; for pkg in $$($(GO) list ./internal/... ./extension/...); do \
 	  for target in $$(grep -hos '^func Fuzz[A-Za-z0-9_]*' $$($(GO) list -f '{{.Dir}}' $$pkg)/*_test.go | cut -c6-); do \
 	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }; \
 	  done; done
