@@ -172,15 +172,24 @@ func TestKilledExtension(t *testing.T) {
 	h := newHost(t, quick)
 	socket, _ := serve(t, h)
 	for range 2 {
-		process := exec.Command(os.Args[0])
-		process.Env = append(os.Environ(), extensionSocketVariable+"="+socket)
-		require.NoError(t, process.Start())
+		process := startProcess(t, socket)
 		waitForTable(t, h, "killable")
 		require.Equal(t, [][]string{{"5"}}, query(t, h, "SELECT count(*) FROM killable"))
 		require.NoError(t, process.Process.Kill())
 		_ = process.Wait()
 		waitForNoTable(t, h, "killable")
 	}
+}
+
+// startProcess starts this binary as an extension with the table killable.
+func startProcess(t *testing.T, socket string) *exec.Cmd {
+	t.Helper()
+	process := exec.Command(os.Args[0])
+	process.Env = append(os.Environ(), extensionSocketVariable+"="+socket)
+	process.Stderr = t.Output()
+	require.NoError(t, process.Start())
+	t.Cleanup(func() { _ = process.Process.Kill() })
+	return process
 }
 
 const extensionSocketVariable = "SQLHOST_TEST_EXTENSION_SOCKET"
