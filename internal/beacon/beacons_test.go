@@ -38,10 +38,12 @@ func TestBeaconsScoreAboveTheThreshold(t *testing.T) {
 		{"20 % jitter", renewal(60, jittered(r, 60, .2), constant(151)), time.Minute, "regular_timing"},
 		{"50 % jitter", renewal(200, jittered(r, 60, .5), constant(151)), time.Minute, "regular_timing"},
 		{"no bytes known", renewal(60, jittered(r, 60, .2), constant(0)), time.Minute, "regular_timing"},
-		{"padded", renewal(60, jittered(r, 60, .2), func(int) uint64 { return 300 + r.Uint64N(4096) }), time.Minute, "regular_timing"},
+		{"padded", renewal(60, jittered(r, 60, .2), func(int) uint64 { return 300 + r.Uint64N(4096) }), time.Minute,
+			"regular_timing"},
 		{"chunks every 200 ms", renewal(100, jittered(r, .2, .05), constant(1<<20)), 200 * time.Millisecond, "uniform_sizes"},
 		{"two beats in five missed", renewal(120, missing(jittered(r, 60, .1), .4), constant(151)), time.Minute, "missed_beats"},
-		{"suspended every night", renewal(120, sleeping(jittered(r, 300, .1), 40, 50000), constant(151)), 5 * time.Minute, "regular_timing"},
+		{"suspended every night", renewal(120, sleeping(jittered(r, 300, .1), 40, 50000), constant(151)), 5 * time.Minute,
+			"regular_timing"},
 		{"four sends a check-in", renewal(120, func(i int) float64 {
 			if i%4 != 3 {
 				return .05 + .1*r.Float64()
@@ -49,10 +51,14 @@ func TestBeaconsScoreAboveTheThreshold(t *testing.T) {
 			return 60 * (1 + .1*r.Float64())
 		}, func(i int) uint64 { return []uint64{517, 126, 300, 90}[i%4] }), 63 * time.Second, "uniform_sizes"},
 		{"tasked", together(renewal(80, jittered(r, 60, .1), constant(151)),
-			renewal(60, sleeping(poisson(r, 1), 15, 1100), func(int) uint64 { return 200 + r.Uint64N(5000) })), time.Minute, "regular_timing"},
-		{"10 ms more per poll", renewal(250, func(i int) float64 { return .01*float64(i+1) + .002*r.Float64() }, constant(90)), 0, "ramp"},
-		{"wandering interval", renewal(120, func(i int) float64 { return 60 + .08*float64(min(i, 120-i)) }, constant(151)), time.Minute, "drift"},
-		{"a cycle of four", renewal(80, func(i int) float64 { return steps[i%4] * (1 + .02*r.Float64()) }, constant(151)), 0, "cycle"},
+			renewal(60, sleeping(poisson(r, 1), 15, 1100), func(int) uint64 { return 200 + r.Uint64N(5000) })), time.Minute,
+			"regular_timing"},
+		{"10 ms more per poll", renewal(250, func(i int) float64 { return .01*float64(i+1) + .002*r.Float64() }, constant(90)), 0,
+			"ramp"},
+		{"wandering interval", renewal(120, func(i int) float64 { return 60 + .08*float64(min(i, 120-i)) }, constant(151)),
+			time.Minute, "drift"},
+		{"a cycle of four", renewal(80, func(i int) float64 { return steps[i%4] * (1 + .02*r.Float64()) }, constant(151)), 0,
+			"cycle"},
 		{"period changed", renewal(80, func(i int) float64 {
 			if i < 40 {
 				return 60 * (1 + .1*r.Float64())

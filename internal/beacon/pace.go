@@ -16,8 +16,5 @@ func chosen(interval float64) float64 {
 	x := interval / roundTrip
 	x *= x
 	x *= x
-	if x > 1e6 {
-		return 1 // and no overflow
-	}
 	return x / (x + 1)
 }

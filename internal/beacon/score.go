@@ -91,8 +91,8 @@ func (r *reading) perHour(window float64) float64 {
 	return 3600 * float64(len(r.gaps)) / max(window, r.mean*float64(len(r.gaps)))
 }
 
-// softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds of
-// e^8 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
+// softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds
+// of e^8 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
 // flows still rank without ties and a long flow does not drown the evidence of its sizes.
 const softFrom = 8.0
 

@@ -6,8 +6,8 @@ import "math"
 // scheduler and a network holds its interval, ±70 % as wide as a band can be and still say anything against chance.
 var halfWidths = [...]float64{.02, .03, .05, .07, .10, .14, .20, .27, .35, .45, .55, .70}
 
-// widths is what is known of each of halfWidths beforehand: log, the width on a logarithmic scale, ln((1+h)/(1−h)); chance,
-// what a steady random sender can at most put into it; cost, the price of having searched at this width.
+// widths is what is known of each of halfWidths beforehand: log, the width on a logarithmic scale, ln((1+h)/(1−h));
+// chance, what a steady random sender can at most put into it; cost, the price of having searched at this width.
 type widths struct {
 	log, chance, cost [len(halfWidths)]float64
 }
@@ -98,7 +98,8 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 		}
 		e = weigh(e, r.standing(s.marks, math.Exp((lo+hi)/2), (hi-lo)/2)*habit(share))
 	}
-	return band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance, evidence: e}
+	return band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance,
+		evidence: e}
 }
 
 // chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k
