@@ -18,7 +18,7 @@ func TestGetReadsManySocketsByName(t *testing.T) {
 			for i, p := range pairs {
 				_, err := p.client.Write(make([]byte, 1+i))
 				require.NoError(t, err)
-				s := found[p.local()]
+				s := found[p.ends()]
 				queries = append(queries, Query{Local: s.Local, Remote: s.Remote, Cookie: s.Cookie})
 			}
 			queries[3].Cookie++ // the address is in use again, the socket is another
@@ -57,7 +57,7 @@ func TestGetOfAVanishedSocket(t *testing.T) {
 	p := connect(t, "127.0.0.1:0", 1)[0]
 	c := dial(t, Config{})
 	d, err := c.DumpTCP(Connections)
-	s := collect(t, d, err)[p.local()]
+	s := collect(t, d, err)[p.ends()]
 	require.NoError(t, p.client.SetLinger(0))
 	require.NoError(t, p.client.Close())
 	r, err := c.Get([]Query{{Local: s.Local, Remote: s.Remote, Cookie: s.Cookie}})

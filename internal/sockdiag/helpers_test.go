@@ -27,6 +27,12 @@ type pair struct {
 	client, server *net.TCPConn
 }
 
+// ends are what tells sockets apart: a local port may be in use for several destinations.
+type ends struct {
+	local, remote netip.AddrPort
+}
+
+func (p pair) ends() ends             { return ends{p.local(), p.remote()} }
 func (p pair) local() netip.AddrPort  { return p.client.LocalAddr().(*net.TCPAddr).AddrPort() }
 func (p pair) remote() netip.AddrPort { return p.client.RemoteAddr().(*net.TCPAddr).AddrPort() }
 
@@ -64,15 +70,15 @@ func dial(t testing.TB, cfg Config) *Conn {
 	return c
 }
 
-// collect reads a whole dump by local address.
-func collect(t testing.TB, d *Dump, err error) map[netip.AddrPort]Socket {
+// collect reads a whole dump.
+func collect(t testing.TB, d *Dump, err error) map[ends]Socket {
 	t.Helper()
 	require.NoError(t, err)
-	found := map[netip.AddrPort]Socket{}
+	found := map[ends]Socket{}
 	var s Socket
 	for d.Receive() {
 		for d.Next(&s) {
-			found[s.Local] = s
+			found[ends{s.Local, s.Remote}] = s
 		}
 	}
 	require.NoError(t, d.Err())

@@ -53,9 +53,9 @@ func bareShare(tb testing.TB, watch time.Duration) float64 {
 func BenchmarkSteadySampling(b *testing.B) {
 	openSockets(b, 1000)
 	for b.Loop() {
-		b.ReportMetric(100*steadyShare(b, 3*time.Second), "%core")
-		b.ReportMetric(100*bareShare(b, 3*time.Second), "%core-bare")
-		budgeted, _ := share(b, source.TCPConfig{}, 3*time.Second)
+		b.ReportMetric(100*steadyShare(b, 2*time.Second), "%core")
+		b.ReportMetric(100*bareShare(b, 2*time.Second), "%core-bare")
+		budgeted, _ := share(b, source.TCPConfig{}, 2*time.Second)
 		b.ReportMetric(100*budgeted, "%core-default")
 	}
 }
