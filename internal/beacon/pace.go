@@ -16,5 +16,5 @@ func chosen(interval float64) float64 {
 	x := interval / roundTrip
 	x *= x
 	x *= x
-	return x / (x + 1)
+	return 1 - 1/(1+x)
 }

@@ -4,9 +4,9 @@ import "math"
 
 // standing weighs a pattern of the given interval by what it explains of the flow, from 0 to 1. Gaps between the sends of
 // one request or between retries are regular too, but they are short and few, and between them nothing is regular. So the
-// marked gaps must make up a good part of all the time, or be many between one silence and the next; and they, with the gaps that are two
-// to five intervals long, a good part of the time that the flow was not silent. slack is the relative half-width of the
-// pattern.
+// marked gaps must make up a good part of all the time, or be many between one silence and the next; and they, with the
+// gaps that are two to five intervals long, a good part of the time that the flow was not silent. slack is the relative
+// half-width of the pattern.
 func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 	in, sessions := 0, 1
 	regular, missed, active, total := 0.0, 0.0, 0.0, 0.0
