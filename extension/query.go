@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +79,13 @@ func (q *query) run(cmd *cobra.Command, args []string) error {
 	if statement == "" && q.watch > 0 {
 		statement = candidatesSQL
 	}
-	ask, done, err := q.connect(cmd, cfg, statement != "" || !term.IsTerminal(int(os.Stdin.Fd())))
+	prompt := statement == "" && term.IsTerminal(int(os.Stdin.Fd()))
+	if prompt { // there Ctrl-C ends the statement, not the session
+		ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), syscall.SIGTERM)
+		defer stop()
+		cmd.SetContext(ctx)
+	}
+	ask, done, err := q.connect(cmd, cfg, !prompt)
 	if err != nil {
 		return err
 	}
@@ -99,7 +107,7 @@ func (q *query) mode() shell.Mode {
 	return shell.Table
 }
 
-// connect finds whom to ask; once says that an answer is wanted at once, without a prompt.
+// connect finds whom to ask; once says that there is no prompt, so that a private sensor must watch before it answers.
 func (q *query) connect(cmd *cobra.Command, cfg config.Config, once bool) (shell.Querier, func(), error) {
 	if q.socket != "" {
 		client, err := shell.Dial(q.socket, 30*time.Second)
