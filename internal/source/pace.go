@@ -10,7 +10,7 @@ import (
 )
 
 // pace says when to sample next so that sampling costs no more than a fraction of one core: the period is what the work
-// costs divided by the budget, but never below min. Costs are smoothed, rises at once and falls slowly, so that one cheap
+// costs divided by the budget, but never below min. Costs are smoothed; they rise faster than they fall, so that one cheap
 // pass does not start a burst of dear ones.
 type pace struct {
 	min    time.Duration
@@ -35,9 +35,12 @@ func (p *pace) begin(now boottime.Time) {
 
 // end notes what the pass that began last cost and sets when the next is due.
 func (p *pace) end(cost time.Duration) {
-	if cost > p.cost {
+	switch {
+	case p.cost == 0:
+		p.cost = cost
+	case cost > p.cost:
 		p.cost = (p.cost + cost) / 2
-	} else {
+	default:
 		p.cost -= (p.cost - cost) / 4
 	}
 	p.due = p.start.Add(p.period())
