@@ -77,7 +77,7 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), configCommand(), versionCommand())
+	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), doctorCommand(), configCommand(), versionCommand())
 	return root
 }
 

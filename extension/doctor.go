@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// finding is one thing doctor looked at.
+type finding struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	OK     bool   `json:"ok"`
+	Effect string `json:"effect"` // what it buys, or what its absence costs
+}
+
+// diagnosis is what this host lets the sensor see.
+type diagnosis struct {
+	Version  string    `json:"version"`
+	Level    string    `json:"level"`
+	Sources  []finding `json:"sources"`
+	Host     []finding `json:"host"`
+	Blind    []string  `json:"blind"`
+	Complete bool      `json:"complete"`
+}
+
+func doctorCommand() *cobra.Command {
+	var flags configFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this host lets the sensor see, and what it is blind to",
+		Long: `doctor asks the kernel for every source, looks at capabilities and settings, and says in sentences what stays
+unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
+		Example: "  beaconwatch.ext doctor\n  beaconwatch.ext doctor --json | jq .blind",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := flags.load()
+			if err != nil {
+				return err
+			}
+			d := examine(cfg)
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				err = encoder.Encode(d)
+			} else {
+				err = d.print(cmd.OutOrStdout())
+			}
+			if err == nil && !d.Complete {
+				return errSilent
+			}
+			return err
+		},
+	}
+	flags.bind(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// examine opens every source once and looks at the host.
+func examine(cfg config.Config) diagnosis {
+	d := diagnosis{Version: fullVersion(), Level: "none", Complete: true}
+	for _, l := range ladders(cfg) {
+		best := true
+		for _, r := range l.Rungs {
+			f := finding{Name: l.Protocol + " by " + r.Name, Value: "granted", OK: true, Effect: "level " + r.Level}
+			src, err := r.Open()
+			if err != nil {
+				f.Value, f.OK = refusedWith(err), false
+				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s: %v.", l.Protocol, r.Name, err))
+			} else {
+				closed, stop := context.WithCancel(context.Background())
+				stop()
+				_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
+				if best && l.Protocol == "tcp" {
+					d.Level = r.Level
+				}
+				best = false
+			}
+			d.Sources = append(d.Sources, f)
+		}
+	}
+	d.Host = hostFindings()
+	for _, f := range append(d.Sources, d.Host...) {
+		d.Complete = d.Complete && f.OK
+	}
+	for _, f := range d.Host {
+		if !f.OK {
+			d.Blind = append(d.Blind, f.Effect)
+		}
+	}
+	d.Blind = append(d.Blind, blindAt(d.Level)...)
+	return d
+}
+
+func refusedWith(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return fmt.Sprintf("refused with errno %d (%v)", int(errno), errno)
+	}
+	return "refused"
+}
+
+// blindAt says what a level cannot see anywhere; SECURITY.md has the same in a table.
+func blindAt(level string) []string {
+	always := []string{
+		"AF_PACKET, AF_XDP and vsock senders are not seen at any level.",
+		"Payloads that are encrypted are seen as sizes of ciphertext.",
+	}
+	l0 := []string{
+		"UDP is seen as sockets that open and close, without bytes; unconnected UDP sockets name no destination.",
+		"A connection that opens and closes between two samples is counted with its bytes, but its process is not known.",
+		"Bytes of a connection reset by its own program (SO_LINGER 0) since the last sample are lost.",
+	}
+	switch level {
+	case "L0":
+		return append(l0, always...)
+	case "proc":
+		return append([]string{"Payload sizes are not seen, and sends on open connections have no time: /proc/net has states only."}, append(l0, always...)...)
+	}
+	return always
+}
+
+func (d diagnosis) print(w io.Writer) error {
+	fmt.Fprintf(w, "beaconwatch %s: level %s\n\n", d.Version, d.Level)
+	for _, group := range [][]finding{d.Sources, d.Host} {
+		for _, f := range group {
+			mark := "ok     "
+			if !f.OK {
+				mark = "missing"
+			}
+			fmt.Fprintf(w, "%s  %-28s %-24s %s\n", mark, f.Name, f.Value, f.Effect)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, "Blind on this host:")
+	for _, s := range d.Blind {
+		if _, err := fmt.Fprintf(w, "- %s\n", s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
