@@ -45,11 +45,11 @@ func TestMain(m *testing.M) {
 // time than there are processors.
 func rehearse(m *testing.M) int {
 	flag.Parse()
+	defer func() { os.RemoveAll(workshop) }()
 	if err := prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	defer os.RemoveAll(workshop)
 	return m.Run()
 }
 
