@@ -69,7 +69,7 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 // examine opens every source once and looks at the host.
 func examine(cfg config.Config) diagnosis {
 	d := diagnosis{Version: fullVersion(), Level: "none", Complete: true}
-	for _, l := range ladders(cfg) {
+	for _, l := range ladders(cfg, nil) {
 		best := true
 		for _, r := range l.Rungs {
 			f := finding{Name: l.Protocol + " by " + r.Name, Value: "granted", OK: true, Effect: "level " + r.Level}

@@ -59,7 +59,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	where.find = proxyFinder{store: store, resolver: resolver}.find
 	in := &instrument{resolver: resolver, store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
 	in.sensor, err = sensor.New(sensor.Config{
-		Ladders: ladders(cfg),
+		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
 		Owner:   resolver.Owner,
 		Forget:  resolver.Forget,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {

@@ -11,9 +11,9 @@ import (
 )
 
 // ladders is how each protocol is watched, best source first.
-func ladders(cfg config.Config) []sensor.Ladder {
+func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
 	period := time.Duration(cfg.SamplePeriod)
-	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget}
+	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget, Meet: meet}
 	udp := source.UDPDiagConfig{MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4}
 	// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
 	proc := func(budget float64, protocols ...send.Protocol) func() (sensor.Source, error) {

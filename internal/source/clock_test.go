@@ -61,6 +61,22 @@ func TestReadingsBeginAfterATick(t *testing.T) {
 	}
 }
 
+func TestPaceIsNotChargedForWorkAside(t *testing.T) {
+	burn := func(d time.Duration) {
+		for end := time.Now().Add(d); time.Now().Before(end); {
+		}
+	}
+	p := pace{min: time.Millisecond, budget: 0.5}
+	require.NoError(t, p.run(func() error {
+		p.aside(func() { burn(50 * time.Millisecond) })
+		return nil
+	}))
+	alone := p.cost
+	p = pace{min: time.Millisecond, budget: 0.5}
+	require.NoError(t, p.run(func() error { burn(50 * time.Millisecond); return nil }))
+	require.Less(t, alone, p.cost/4)
+}
+
 func TestPaceKeepsToItsBudget(t *testing.T) {
 	p := pace{min: 20 * time.Millisecond, budget: 0.01}
 	now := boottime.Time(time.Second)

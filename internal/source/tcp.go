@@ -26,6 +26,9 @@ type TCPConfig struct {
 	MaxSockets int
 	// ReceiveBuffer is for notices of destroyed sockets, default 8 MiB; beyond net.core.rmem_max it needs CAP_NET_ADMIN.
 	ReceiveBuffer int
+	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
+	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
+	Meet func(send.Socket)
 }
 
 func (c *TCPConfig) setDefaults() error {

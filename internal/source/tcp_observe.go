@@ -41,6 +41,9 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 		return
 	}
 	if s.State == sockdiag.SynSent {
+		if !c.connecting && t.cfg.Meet != nil {
+			t.full.aside(func() { t.cfg.Meet(c.socket(t.cfg.NetNSInode)) })
+		}
 		c.connecting, c.retransmits, c.retrans, c.known = true, s.Info.Retransmits, s.Info.TotalRetrans, at.from.now
 		return
 	}
@@ -189,6 +192,10 @@ func (t *TCP) put(s send.Send, from, to boottime.Time) {
 	s.At, s.Within = to, to.Sub(from)
 	t.counters.Events++
 	t.counters.Bytes += s.Bytes
+	if s.Kind == send.Open {
+		t.full.aside(func() { t.emit(s) })
+		return
+	}
 	t.emit(s)
 }
 
