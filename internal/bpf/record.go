@@ -1,0 +1,162 @@
+package bpf
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind says what an Event tells.
+type Kind uint32
+
+// Opened: a TCP connection opened by this host is established. Sent: a send call, and the totals of its stream. Closed: a TCP
+// socket opened by this host reached CLOSE, connected or not. Totals: the totals of a stream, read by Flush. Forgotten: as
+// Totals, and the kernel has forgotten the stream because it was idle; its totals start again at zero.
+const (
+	Opened Kind = 1 + iota
+	Sent
+	Closed
+	Totals
+	Forgotten
+)
+
+// TCP states (enum in include/net/tcp_states.h).
+const (
+	established = 1
+	synSent     = 2
+	synReceived = 3
+	closed      = 7
+)
+
+// Flags of a record.
+const (
+	flagBound     = 1 << iota // the program chose the local port
+	flagUntracked             // the table of streams was full: the record stands for its one send
+	flagMPTCP                 // a subflow of an MPTCP connection
+)
+
+// A record is what the programs keep of a connection (in socket storage) and of a stream (in a hash map), and what they put on
+// the ring: one layout for all three, so that putting it there is one copy. Offsets in bytes:
+const (
+	atKind       = 0   // u32
+	atNetNS      = 4   // u32, inode
+	atTime       = 8   // u64, CLOCK_BOOTTIME
+	atKey        = 16  // the key of a stream begins
+	atCookie     = 16  // u64
+	atPID        = 24  // u32
+	atFamily     = 28  // u16
+	atRemotePort = 30  // u16, network order
+	atRemote     = 32  // 16 bytes, network order, IPv4 in the first 4
+	atThread     = 48  // u32; the key ended
+	atUID        = 52  // u32
+	atLocal      = 56  // 16 bytes
+	atLocalPort  = 72  // u16, host order
+	atProtocol   = 74  // u16
+	atFlags      = 76  // u16
+	atState      = 78  // u16, before CLOSE
+	atCgroup     = 80  // u64
+	atStart      = 88  // u64, of the process, CLOCK_BOOTTIME
+	atComm       = 96  // 16 bytes
+	atOpened     = 112 // u64
+	atBytes      = 120 // u64, of the stream
+	atSends      = 128 // u64, of the stream
+	atPrevious   = 136 // u64, time of the send before
+	atSize       = 144 // u64, of the last send; at CLOSE bytes_sent − bytes_retrans
+	atReceived   = 152 // u64
+	atErrno      = 160 // u32
+	atRetrans    = 164 // u32
+	atEmitted    = 168 // u64, time of the last record put on the ring
+	recordSize   = 176
+	keySize      = atThread - atKey
+)
+
+// Owner is the process whose thread made a call, as the kernel knows it.
+type Owner struct {
+	PID, Thread int32
+	UID         uint32
+	// Cgroup is the id of the cgroup (v2), Start when the process began, in nanoseconds on CLOCK_BOOTTIME: /proc/PID/stat has
+	// it in clock ticks.
+	Cgroup uint64
+	Start  int64
+	Comm   [16]byte
+}
+
+// Event is one record. Times are nanoseconds on CLOCK_BOOTTIME. A stream is what one process sends through one socket to one
+// peer; its totals grow until Forgotten or Closed.
+type Event struct {
+	Kind     Kind
+	Cookie   uint64
+	NetNS    uint32 // inode
+	Protocol uint8  // IP protocol number; MPTCP counts as TCP
+	Local    netip.AddrPort
+	// Remote is not valid if the peer of an unconnected socket is not known: there is no cgroup/sendmsg program, or it is a
+	// protocol without one. IPv4-mapped addresses are given as IPv4.
+	Remote netip.AddrPort
+	// Owner called connect (Opened, Closed) or sent (Sent, Totals, Forgotten).
+	Owner Owner
+	At    int64
+	// ConnectAt is when connect was called (Opened, Closed).
+	ConnectAt int64
+	// Bytes and Sends are the totals of the stream including this send; at Closed those of the opener's stream. Previous
+	// is when the send before this one was (0 = none); at Closed when the last send was.
+	Bytes, Sends uint64
+	Previous     int64
+	// Size is the size of this send; at Closed bytes_sent − bytes_retrans of the connection. Received is what it received, as
+	// tcpi_bytes_received has it: the peer's FIN counts as a byte.
+	Size, Received uint64
+	// Pending is true if sends up to At were folded into the totals and no record has told of them (Totals, Forgotten).
+	Pending bool
+	// Connected is false for a connection attempt that failed (Closed), Errno why: 0 if the program gave up.
+	Connected   bool
+	Errno       syscall.Errno
+	Retransmits uint32
+	// Bound: the program chose the local port. Untracked: the table of streams was full, Bytes and Sends are of this send
+	// alone. MPTCP: the connection is a subflow; its payload is counted by the sends on its MPTCP socket.
+	Bound, Untracked, MPTCP bool
+}
+
+// decode fills e from a record. It is false for what no program of ours makes.
+func (e *Event) decode(b []byte) bool {
+	if len(b) < recordSize {
+		return false
+	}
+	b = b[:recordSize]
+	u16 := func(at int) uint16 { return binary.NativeEndian.Uint16(b[at:]) }
+	u32 := func(at int) uint32 { return binary.NativeEndian.Uint32(b[at:]) }
+	u64 := func(at int) uint64 { return binary.NativeEndian.Uint64(b[at:]) }
+	kind, family, protocol, flags := Kind(u32(atKind)), u16(atFamily), u16(atProtocol), u16(atFlags)
+	if kind < Opened || kind > Closed || (family != unix.AF_INET && family != unix.AF_INET6) {
+		return false
+	}
+	if protocol == unix.IPPROTO_MPTCP {
+		protocol = unix.IPPROTO_TCP
+	}
+	if protocol > 255 {
+		return false
+	}
+	e.Kind, e.Cookie, e.NetNS, e.Protocol = kind, u64(atCookie), u32(atNetNS), uint8(protocol)
+	e.Local = netip.AddrPortFrom(address(family, b[atLocal:]), u16(atLocalPort))
+	e.Remote = netip.AddrPortFrom(address(family, b[atRemote:]), binary.BigEndian.Uint16(b[atRemotePort:]))
+	if e.Remote.Addr().IsUnspecified() && e.Remote.Port() == 0 {
+		e.Remote = netip.AddrPort{}
+	}
+	e.Owner = Owner{PID: int32(u32(atPID)), Thread: int32(u32(atThread)), UID: u32(atUID), Cgroup: u64(atCgroup),
+		Start: int64(u64(atStart)), Comm: [16]byte(b[atComm:])}
+	e.At, e.ConnectAt, e.Previous = int64(u64(atTime)), int64(u64(atOpened)), int64(u64(atPrevious))
+	e.Bytes, e.Sends, e.Size, e.Received = u64(atBytes), u64(atSends), u64(atSize), u64(atReceived)
+	e.Errno, e.Retransmits = syscall.Errno(u32(atErrno)), u32(atRetrans)
+	state := u16(atState)
+	e.Connected = kind == Opened || (kind == Closed && state != synSent && state != synReceived)
+	e.Bound, e.Untracked, e.MPTCP = flags&flagBound != 0, flags&flagUntracked != 0, flags&flagMPTCP != 0
+	e.Pending = e.At > int64(u64(atEmitted))
+	return true
+}
+
+func address(family uint16, b []byte) netip.Addr {
+	if family == unix.AF_INET {
+		return netip.AddrFrom4([4]byte(b))
+	}
+	return netip.AddrFrom16([16]byte(b)).Unmap()
+}
