@@ -14,24 +14,25 @@ import (
 func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
 	period := time.Duration(cfg.SamplePeriod)
 	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget, Meet: meet}
-	udp := source.UDPDiagConfig{MinPeriod: max(period, 100*time.Millisecond), Budget: cfg.CPUBudget / 4}
+	// UDP and raw sockets have no counters to read: a look finds opens and closes only, which their notices tell as well
+	udp := source.UDPDiagConfig{MinPeriod: max(period, 250*time.Millisecond), Budget: cfg.CPUBudget / 4}
 	// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
-	proc := func(budget float64, protocols ...send.Protocol) func() (sensor.Source, error) {
+	proc := func(budget float64, least time.Duration, protocols ...send.Protocol) func() (sensor.Source, error) {
 		return open(func() (*source.ProcNet, error) {
-			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, 100*time.Millisecond), Budget: budget})
+			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, least), Budget: budget})
 		})
 	}
 	return []sensor.Ladder{
 		{Protocol: "tcp", Rungs: []sensor.Rung{
 			{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, send.TCP)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, 100*time.Millisecond, send.TCP)},
 		}},
 		{Protocol: "udp", Rungs: []sensor.Rung{
 			{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, send.UDP)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, 250*time.Millisecond, send.UDP)},
 		}},
 		{Protocol: "raw", Rungs: []sensor.Rung{
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, send.Raw, send.UDPLite)},
+			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)},
 		}},
 	}
 }

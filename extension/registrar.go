@@ -18,6 +18,9 @@ import (
 // extensionName is what osquery knows us as (--extensions_require=beaconwatch).
 const extensionName = "beaconwatch"
 
+// stopTimeout bounds the wait for calls in progress when a registration ends.
+const stopTimeout = 2 * time.Second
+
 // registrar keeps our tables registered with an osquery that may come and go. It does not trust the ping alone: osqueryd
 // can drop an extension and still answer it, so the list of extensions is asked for our own name.
 type registrar struct {
@@ -70,10 +73,17 @@ func (r *registrar) session(ctx context.Context) error {
 	}
 	server.RegisterPlugin(r.plugins...)
 	served := make(chan error, 1)
-	go func() { served <- server.Start() }()
+	go func() {
+		served <- server.Start()
+		close(served)
+	}()
 	err = r.watch(ctx, served)
 	if shutdown := server.Shutdown(context.WithoutCancel(ctx)); shutdown != nil {
 		r.log.Debug("deregistering from osquery", "error", shutdown)
+	}
+	select { // Shutdown closes our socket, and with that removes it, in the background
+	case <-served:
+	case <-time.After(stopTimeout):
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		Include: []string{}, CPUBudget: 0.02, SamplePeriod: Duration(100 * time.Millisecond),
+		Include: []string{}, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour), MemoryLimitMiB: 90,
 		Redact: "common", LogLevel: "info",
 	}
