@@ -6,12 +6,13 @@ BINARY   := build/beaconwatch.ext
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 3s
 TWIST    ?=
+KERNELS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check unit fuzz e2e bench corpus clean FORCE
+.PHONY: help build demo test check unit fuzz e2e bench corpus test-kernel clean FORCE
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BINARY) ## build/beaconwatch.ext: one static binary
 
@@ -48,6 +49,10 @@ bench: ## benchmarks, each with its yardstick
 
 corpus: ## how well scoring separates, side by side with published scorers
 	$(GO) run ./test/corpus/cmd/report
+
+test-kernel: build ## Debian's stock kernels in an emulated machine, five minutes (KERNELS=6.1.0 for one); installs qemu
+	@command -v qemu-system-x86_64 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends qemu-system-x86; }
+	$(GO) test -count=1 -v -timeout 20m -run TestStockKernels ./test/kernel -boot -kernels '$(KERNELS)'
 
 clean: ## remove build/
 	rm -rf build

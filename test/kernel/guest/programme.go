@@ -1,0 +1,32 @@
+package main
+
+import "time"
+
+// part is one trial to hold: how many processes, where, and what each does. The port tells its rows from the others'.
+type part struct {
+	name      string
+	port      uint16
+	contained bool // in the other network namespace
+	processes int  // each begins with a send one byte longer than the one before it
+	sending
+}
+
+// programme is every trial, in order. What is sent at once is many times smaller than a socket's buffer.
+func programme() []part {
+	return []part{
+		{name: "one-shots", port: 8441, processes: 1000, sending: sending{sends: 1, bytes: 100}},
+		{name: "one-shots in another namespace", port: 8442, processes: 1000, contained: true, sending: sending{sends: 1, bytes: 100}},
+		{name: "one-shots closed by RST", port: 8443, processes: 100, sending: sending{sends: 1, bytes: 100, reset: true}},
+		{name: "one connection", port: 8444, processes: 1,
+			sending: sending{sends: 30, bytes: 1000, every: 100 * time.Millisecond, lingers: true}},
+		{name: "datagrams", port: 8445, processes: 10, sending: sending{sends: 100, bytes: 100, udp: true}},
+	}
+}
+
+// protocol of the part's sockets, in the tables' word.
+func (p part) protocol() string {
+	if p.udp {
+		return "udp"
+	}
+	return "tcp"
+}
