@@ -30,6 +30,9 @@ const (
 	placeCost  = 0.6
 	// tight is what a band earns by being narrower than its width, in nats: too little to matter, enough to break ties.
 	tight = 0.2
+	// lean: a wide band that starts at less than twice the silence its reading was merged at owes its lower edge to the
+	// merging, and its upper to any light tail. On a logarithmic scale.
+	lean = math.Ln2
 	// wilsonZ is the caution with few beats: one standard deviation.
 	wilsonZ = 1.0
 )
@@ -103,8 +106,8 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 }
 
 // chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k
-// sorted gaps from index from on: be it a steady random sender, the flow's own gaps smeared, a tail that only falls, or a
-// clock that cannot tell (1).
+// sorted gaps from index from on: be it a steady random sender, the flow's own gaps smeared, a tail that only falls, a
+// clock that cannot tell or a band that merging cut out (1).
 func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64 {
 	width, poisson := s.widths.log[w], s.widths.chance[w]
 	middle := (r.sorted[from] + r.sorted[from+k-1]) / 2
@@ -124,6 +127,9 @@ func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64
 			return 1
 		}
 		own = own / max(1e-3, 1-s.normal.blurred(r.sorted, math.Inf(-1), floor, blur))
+		if halfWidths[w] >= wide && r.sorted[from] < floor+lean {
+			return 1 // cut out by the merging
+		}
 		poisson = max(poisson, r.poisson(lo, hi))
 	}
 	most := max(poisson, own, r.edge(from+k, width))
