@@ -1,0 +1,222 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/bpf"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// Level is how much of the kernel a source reaches into.
+type Level uint8
+
+// Connections (L2): TCP connections opened by this host and the bytes they carried. EverySend (L3): each send of every IP socket
+// as well.
+const (
+	Connections Level = 2
+	EverySend   Level = 3
+)
+
+// EBPFConfig says what to watch. The zero EBPFConfig asks for all the kernel grants.
+type EBPFConfig struct {
+	// MaxLevel caps the level, default EverySend.
+	MaxLevel Level
+	// Cgroup is the root of a mounted cgroup2 hierarchy, "" if there is none: then the destinations of unconnected UDP
+	// sockets stay unknown.
+	Cgroup string
+	// MaxSockets bounds the connections and streams remembered each, default 65 536 (about 20 MB).
+	MaxSockets int
+	// Period is how long folded sends may wait to be reported, default 50 ms. Idle is after how long without datagrams a
+	// stream to a peer ends, default 30 s.
+	Period, Idle time.Duration
+	// Ring and MaxStreams are as in bpf.Config.
+	Ring, MaxStreams int
+	// EphemeralFrom is the first local port the kernel chooses, default that of ip_local_port_range.
+	EphemeralFrom uint16
+}
+
+func (c *EBPFConfig) setDefaults() error {
+	if c.MaxLevel == 0 {
+		c.MaxLevel = EverySend
+	}
+	if c.MaxSockets == 0 {
+		c.MaxSockets = 1 << 16
+	}
+	if c.Period == 0 {
+		c.Period = 50 * time.Millisecond
+	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Second
+	}
+	if c.EphemeralFrom == 0 {
+		c.EphemeralFrom = ephemeralFrom()
+	}
+	if c.MaxLevel < Connections || c.MaxLevel > EverySend || c.MaxSockets < 1 || c.MaxSockets > 1<<24 ||
+		c.Period < time.Millisecond || c.Period > time.Minute || c.Idle < time.Second {
+		return fmt.Errorf("ebpf: level %d, %d sockets, period %v, idle %v: 2 or 3, in [1, 2^24], in [1 ms, 1 min], at least "+
+			"1 s", c.MaxLevel, c.MaxSockets, c.Period, c.Idle)
+	}
+	return nil
+}
+
+// ephemeralFrom reads the low end of the range local ports are chosen from (ip(7)).
+func ephemeralFrom() uint16 {
+	const usual = 32768
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return usual
+	}
+	var low uint16
+	if n, err := fmt.Sscan(string(text), &low); n != 1 || err != nil {
+		return usual
+	}
+	return low
+}
+
+// EBPF learns of sends from programs inside the kernel, in all network namespaces. Sender is the process that opened the
+// connection, or that sent; times are the kernel's own.
+//
+// At EverySend each send is reported, by itself (Exact) or, in a burst, together with those since the last report
+// (Aggregated, with the time of the last). At Connections a connection is reported when it is established and, with what it
+// carried, when it ends; what it sends meanwhile is for a sampler to tell, see Backfill.
+//
+// UDP has no handshake, so who began is inferred: an unbound socket speaks first; a bound one answers if its port is of a lower
+// class (well-known, registered, ephemeral) than its peer's, and what it sends otherwise is Inferred.
+type EBPF struct {
+	ledger
+	cfg    EBPFConfig
+	tracer *bpf.Tracer
+	level  Level
+	netns  uint64 // inode of the sensor's own
+
+	// owned by the goroutine in Run
+	emit    Emit
+	streams map[streamKey]*stream
+	lost    uint64
+
+	state       sync.Mutex
+	connections map[uint64]*traced // by cookie, guarded by state
+}
+
+// streamKey is whose totals the kernel keeps.
+type streamKey struct {
+	cookie uint64
+	pid    int32
+	remote netip.AddrPort
+}
+
+// stream is what was reported of one.
+type stream struct {
+	bytes, sends uint64
+	at           boottime.Time // of the last send reported
+	connection   *traced       // of a TCP stream
+	inbound      bool
+	inferred     bool
+}
+
+// NewEBPF attaches the programs. The error matches ErrRefused if the kernel does not grant even Connections; Missing says what it
+// refused otherwise.
+func NewEBPF(cfg EBPFConfig) (*EBPF, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	var own unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/net", &own); err != nil {
+		return nil, refused("ebpf", err)
+	}
+	tracer, err := bpf.Open(bpf.Config{Sends: cfg.MaxLevel == EverySend, Cgroup: cfg.Cgroup, Ring: cfg.Ring,
+		MaxStreams: cfg.MaxStreams, Idle: cfg.Idle})
+	if err != nil {
+		return nil, refused("ebpf", err)
+	}
+	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino, streams: make(map[streamKey]*stream),
+		connections: make(map[uint64]*traced)}
+	e.counters = Stats{Name: "ebpf", Protocol: "tcp", Quality: send.Aggregated}
+	if tracer.Sends() {
+		e.level = EverySend
+		e.counters.Protocol, e.counters.Quality = "tcp,udp", send.Exact
+	}
+	e.publish()
+	return e, nil
+}
+
+// Level is what the kernel granted.
+func (e *EBPF) Level() Level { return e.level }
+
+// Missing returns the programs the kernel refused, each with its errno; Source is the name of the program.
+func (e *EBPF) Missing() []*RefusedError {
+	var all []*RefusedError
+	for _, r := range e.tracer.Missing() {
+		all = append(all, &RefusedError{Source: r.Part, Errno: r.Errno})
+	}
+	return all
+}
+
+// Run reports until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+func (e *EBPF) Run(ctx context.Context, emit Emit) error {
+	e.emit = emit
+	defer context.AfterFunc(ctx, e.tracer.Interrupt)()
+	return e.during(func() error {
+		return errors.Join(e.loop(ctx), e.tracer.Close())
+	})
+}
+
+// Close ends a source that is never run; Run closes it itself.
+func (e *EBPF) Close() error { return e.tracer.Close() }
+
+func (e *EBPF) loop(ctx context.Context) error {
+	var event bpf.Event
+	noted := boottime.Now()
+	for {
+		e.tracer.SetDeadline(time.Now().Add(e.cfg.Period))
+		if ctx.Err() != nil {
+			e.tracer.SetDeadline(time.Now()) // report what is there, and go
+		}
+		for {
+			ok, err := e.tracer.Next(&event)
+			if err != nil {
+				return refused("ebpf", err)
+			}
+			if !ok {
+				break
+			}
+			e.handle(&event)
+		}
+		now := boottime.Now()
+		if err := e.tracer.Flush(int64(now), e.handle); err != nil {
+			return refused("ebpf", err)
+		}
+		e.counters.Samples++
+		if now.Sub(noted) >= time.Second || ctx.Err() != nil {
+			noted = now
+			if err := e.note(now); err != nil {
+				return refused("ebpf", err)
+			}
+		}
+		e.publish()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// note forgets what has long ended and notes what was lost.
+func (e *EBPF) note(now boottime.Time) error {
+	c, err := e.tracer.Counters()
+	if err != nil {
+		return err
+	}
+	e.lost = c.Lost
+	e.counters.Lost = c.Lost + c.Unstored
+	e.sweep(now)
+	return nil
+}
