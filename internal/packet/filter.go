@@ -1,0 +1,74 @@
+package packet
+
+import (
+	"fmt"
+	"runtime"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// filter passes the headers of outgoing SYNs and of UDP datagrams for or from this host. Offsets count from the network
+// header, which is where a SOCK_DGRAM packet socket begins.
+func filter() []bpf.Instruction {
+	const (
+		fragmentOffset = 0x1fff
+		reject         = 20 // index of the instruction
+		accept         = 21
+	)
+	to := func(from, target int) uint8 { return uint8(target - from - 1) }
+	return []bpf.Instruction{
+		0: bpf.LoadExtension{Num: bpf.ExtType},
+		1: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OTHERHOST, SkipTrue: to(1, reject)},
+		2: bpf.LoadExtension{Num: bpf.ExtProto},
+		3: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IPV6, SkipTrue: to(3, 11)},
+		4: bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.ETH_P_IP, SkipTrue: to(4, reject)},
+		// IPv4
+		5:  bpf.LoadAbsolute{Off: 6, Size: 2},
+		6:  bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: fragmentOffset, SkipTrue: to(6, reject)},
+		7:  bpf.LoadMemShift{Off: 0}, // X = length of the header
+		8:  bpf.LoadAbsolute{Off: 9, Size: 1},
+		9:  bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: to(9, accept)},
+		10: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_TCP, SkipTrue: to(10, 15), SkipFalse: to(10, reject)},
+		// IPv6
+		11: bpf.LoadConstant{Dst: bpf.RegX, Val: header6},
+		12: bpf.LoadAbsolute{Off: 6, Size: 1},
+		13: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: to(13, accept)},
+		14: bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_TCP, SkipTrue: to(14, reject)},
+		// TCP, behind X
+		15: bpf.LoadExtension{Num: bpf.ExtType},
+		16: bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.PACKET_OUTGOING, SkipTrue: to(16, reject)},
+		17: bpf.LoadIndirect{Off: tcpFlags, Size: 1},
+		18: bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: flagSYN | flagACK},
+		19: bpf.JumpIf{Cond: bpf.JumpEqual, Val: flagSYN, SkipTrue: to(19, accept)},
+
+		reject: bpf.RetConstant{Val: 0},
+		accept: bpf.RetConstant{Val: snap},
+	}
+}
+
+// inNamespace calls f with the thread in the network namespace open at descriptor ns; 0 is where the thread is already. A
+// socket made by f stays in that namespace.
+func inNamespace(ns int, f func() error) error {
+	if ns == 0 {
+		return f()
+	}
+	runtime.LockOSThread()
+	own, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("own network namespace: %w", err)
+	}
+	defer unix.Close(own)
+	if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	err = f()
+	if back := unix.Setns(own, unix.CLONE_NEWNET); back != nil {
+		// the thread is lost to this namespace: left locked, it ends with its goroutine and serves nobody else
+		return fmt.Errorf("leave network namespace: %w", back)
+	}
+	runtime.UnlockOSThread()
+	return err
+}

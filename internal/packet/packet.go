@@ -1,0 +1,183 @@
+// Package packet watches the packets of one network namespace through AF_PACKET (packet(7)): the SYN of each connection opened
+// from here, and the size and ends of each UDP datagram either way. A classic BPF program in the kernel drops all else and all
+// payload before it is copied. It knows no processes and keeps no state about pairs.
+//
+// It sees what crosses an interface: not what a firewall drops on the way out, and not the second and further fragments of a
+// datagram, whose size the first one states. IPv6 packets with extension headers are passed over.
+package packet
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// snap is how much of a packet is copied: the largest IPv4 header and a TCP header, more than IPv6 needs.
+const snap = 80
+
+// Config says where to listen. The zero Config is the caller's own network namespace.
+type Config struct {
+	// NetNS is an open descriptor of the network namespace to listen in (setns(2)), 0 for the caller's own. It is only used
+	// while opening and may be closed afterwards.
+	NetNS int
+	// ReceiveBuffer is the size in bytes of the receive buffer, default 4 MiB; beyond net.core.rmem_max it needs
+	// CAP_NET_ADMIN.
+	ReceiveBuffer int
+}
+
+// Packet is one packet. Outgoing is seen from this host; Local is its own end. A packet over loopback is seen twice, once
+// outgoing and once incoming, as by its two ends; a SYN only outgoing.
+type Packet struct {
+	Protocol      uint8 // TCP (a SYN) or UDP
+	Outgoing      bool
+	Interface     uint32
+	Local, Remote netip.AddrPort
+	Size          uint32 // UDP payload; segments to be (UDP_SEGMENT) together
+}
+
+// Conn is an open packet socket. Only Interrupt may be called concurrently with other methods.
+type Conn struct {
+	fd        int
+	file      *os.File
+	raw       syscall.RawConn
+	buffer    [snap]byte
+	ready     func(fd uintptr) bool
+	from      unix.RawSockaddrLinklayer
+	drops     uint64
+	malformed uint64
+}
+
+// Open opens a packet socket, which takes CAP_NET_RAW. Errors wrap the kernel's syscall.Errno.
+func Open(cfg Config) (*Conn, error) {
+	if cfg.ReceiveBuffer == 0 {
+		cfg.ReceiveBuffer = 4 << 20
+	}
+	var fd int
+	err := inNamespace(cfg.NetNS, func() (err error) {
+		// with no protocol nothing arrives before the filter is there
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("packet: open: %w", err)
+	}
+	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket")}
+	c.ready = func(fd uintptr) bool { return peek(int(fd)) != unix.EAGAIN }
+	if err := c.listen(cfg.ReceiveBuffer); err != nil {
+		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), c.file.Close())
+	}
+	return c, nil
+}
+
+func (c *Conn) listen(size int) (err error) {
+	if c.raw, err = c.file.SyscallConn(); err != nil {
+		return err
+	}
+	// a smaller buffer than asked for is not an error: what is lost through it is counted
+	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
+	}
+	program, err := bpf.Assemble(filter())
+	if err != nil {
+		return err
+	}
+	raw := make([]unix.SockFilter, len(program))
+	for i, p := range program {
+		raw[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
+	}
+	if err := unix.SetsockoptSockFprog(c.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]}); err != nil {
+		return err
+	}
+	return unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL)})
+}
+
+func networkOrder(v uint16) uint16 {
+	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
+}
+
+// SetDeadline makes Wait give up at t; the zero t never.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if err := c.file.SetReadDeadline(t); err != nil {
+		return fmt.Errorf("packet: deadline: %w", err)
+	}
+	return nil
+}
+
+// Interrupt makes Wait return at once, and again until the next SetDeadline.
+func (c *Conn) Interrupt() { _ = c.file.SetReadDeadline(time.Unix(1, 0)) }
+
+// Wait blocks until a packet is there (true) or the deadline has passed (false). It does not occupy a thread.
+func (c *Conn) Wait() (bool, error) {
+	err := c.raw.Read(c.ready)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return false, nil
+	}
+	return false, fmt.Errorf("packet: wait: %w", err)
+}
+
+// Next decodes the next packet that is already there into p and reports whether there was one; it never blocks and does not
+// allocate.
+func (c *Conn) Next(p *Packet) (bool, error) {
+	for {
+		size := uint32(unsafe.Sizeof(c.from))
+		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&c.buffer)), snap,
+			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&c.from)), uintptr(unsafe.Pointer(&size)))
+		switch errno {
+		case 0:
+		case unix.EINTR, unix.ENETDOWN: // an interface went down
+			continue
+		case unix.EAGAIN:
+			return false, nil
+		default:
+			return false, fmt.Errorf("packet: receive: %w", errno)
+		}
+		if p.decode(c.buffer[:n], c.from.Pkttype == unix.PACKET_OUTGOING) {
+			p.Interface = uint32(c.from.Ifindex)
+			return true, nil
+		}
+		c.malformed++
+	}
+}
+
+// Drops returns how many packets found the receive buffer full (PACKET_STATISTICS).
+func (c *Conn) Drops() (uint64, error) {
+	stats, err := unix.GetsockoptTpacketStats(c.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS) // and sets them to zero
+	if err != nil {
+		return c.drops, fmt.Errorf("packet: statistics: %w", err)
+	}
+	c.drops += uint64(stats.Drops)
+	return c.drops, nil
+}
+
+// Malformed returns how many packets could not be decoded.
+func (c *Conn) Malformed() uint64 { return c.malformed }
+
+// Close closes the socket. A Wait under way returns with an error.
+func (c *Conn) Close() error {
+	if err := c.file.Close(); err != nil {
+		return fmt.Errorf("packet: close: %w", err)
+	}
+	return nil
+}
+
+// peek returns 0 if a packet can be received at once, EAGAIN if not, or the error to be reported instead.
+func peek(fd int) syscall.Errno {
+	for {
+		_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), 0, 0, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
+}
