@@ -50,6 +50,13 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		best = best.better(s.cycle(near, uncertainty))
 	}
 	if doubt {
+		best = best.better(s.lossy(raw, uncertainty))
+		if near != raw {
+			best = best.better(s.lossy(near, uncertainty))
+		}
+		if last != near {
+			best = best.better(s.lossy(last, uncertainty))
+		}
 		// these account for some of the sends only
 		best = best.better(s.groups(raw, near.mean, uncertainty))
 		best = best.better(s.echo(near, uncertainty))
