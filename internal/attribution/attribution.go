@@ -24,9 +24,10 @@ type Config struct {
 	Root string
 	// Redact takes secrets out of a command line before it is kept. nil keeps command lines as they are.
 	Redact func(cmdline string) string
-	// MaxProcesses bounds the processes described, ended ones included. Default 8192.
+	// MaxProcesses bounds the processes described, ended ones included, and apart from these those that were witnessed
+	// without having owned a socket yet. Default 8192 of each.
 	MaxProcesses int
-	// MaxText bounds the text kept about them, in bytes. Default 16 MiB.
+	// MaxText bounds the text kept about them, in bytes. Default 16 MiB for each.
 	MaxText int
 	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 65536.
 	MaxSockets int
@@ -35,7 +36,8 @@ type Config struct {
 	// FullScanEvery is the least time between two scans of all descriptors of the host. Default 5 s.
 	FullScanEvery time.Duration
 	// Share is the share of one core that looking for owners may take in the long run; looking is put off beyond it. A
-	// second's worth may be spent at once. Default 0.05.
+	// second's worth may be spent at once. Following process events may take as much again, and loses events beyond it.
+	// Default 0.05.
 	Share float64
 }
 
@@ -58,10 +60,14 @@ type Resolver struct {
 	// completed: the last full scan saw every descriptor of the host.
 	completed bool
 
+	// witness follows process events while Run runs.
+	witness witness
+
 	// mu guards what is remembered; it is never held while /proc is read.
 	mu        sync.RWMutex
 	sockets   sockets
 	processes processes
+	lineage   lineage
 }
 
 // New returns a resolver that has read nothing yet. It fails only for a configuration out of range.
@@ -82,6 +88,8 @@ func New(c Config) (*Resolver, error) {
 	r := &Resolver{config: c, fs: procfs.New(c.Root), began: time.Now(), wake: make(chan struct{}, 1)}
 	r.sockets.limit = c.MaxSockets
 	r.processes.limit, r.processes.textLimit = c.MaxProcesses, c.MaxText
+	r.lineage.limit, r.lineage.textLimit = c.MaxProcesses, c.MaxText
+	r.witness = witness{r: r, budget: newBudget(c.Share), receive: receiveBuffer}
 	r.scanner = newScanner(r.fs, 4*c.MaxSockets, newBudget(c.Share), &r.counters)
 	return r, nil
 }

@@ -50,13 +50,8 @@ func (r *Resolver) know(who subject, b *procfs.Buffer) (*entry, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	e := r.processes.add(info, stack, now)
-	r.mu.Unlock()
-	select {
-	case r.wake <- struct{}{}:
-	default: // Run is already due to wake
-	}
-	return e, nil
+	defer r.mu.Unlock()
+	return r.enroll(info, stack, now), nil
 }
 
 // unchanged returns the entry of a known process that still runs what it ran, nil for any other.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 )
 
@@ -34,6 +35,7 @@ type outcome struct {
 	full     bool // all processes were scanned, complete: and showed all their descriptors
 	complete bool
 	cost     time.Duration // of the full scan
+	former   process.ID    // the process last seen to hold the socket
 }
 
 // find looks for the holder of a socket where it is most likely first.
@@ -44,6 +46,7 @@ func (s *scanner) find(q quest) (h holder, o outcome, found bool) {
 	if h, found = s.indexed(q.inode); found {
 		return s.opener(h, q), o, true
 	}
+	o.former = h.former()
 	full := q.full && s.budget.ample()
 	if o.deferred = !s.budget.some(); o.deferred || q.again && !full {
 		return h, o, false
@@ -77,15 +80,15 @@ func (s *scanner) likely(q quest) (holder, bool) {
 	return s.among(q, quiet, s.budget.ample)
 }
 
-// indexed returns the holder an earlier scan noted, if it still holds the socket.
-func (s *scanner) indexed(inode uint64) (holder, bool) {
-	h, ok := s.index.find(inode)
-	if !ok {
+// indexed returns the holder an earlier scan noted. found is false if it does not hold the socket any more.
+func (s *scanner) indexed(inode uint64) (h holder, found bool) {
+	h, found = s.index.find(inode)
+	if !found {
 		return h, false
 	}
 	s.counters.verified.Add(1)
 	if !s.holds(h, inode) {
-		s.index.drop(inode)
+		s.index.doubt(inode)
 		return h, false
 	}
 	return h, true

@@ -26,6 +26,7 @@ const helperMode = "BEACONWATCH_ATTRIBUTION_HELPER"
 func TestMain(m *testing.M) {
 	helpers := map[string]func() error{
 		"thread": holdInThread, "leader": holdWithoutLeader, "look": lookAround, "hidden": hideAndLook, "kernel": holdInKernel,
+		"nothing": func() error { return nil }, "refused": listenAndTell, "shoot": shoot,
 	}
 	mode, ok := os.LookupEnv(helperMode)
 	if !ok {
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 // helper prepares a copy of the test binary in a mode.
 func helper(mode string, args ...string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Env = append(os.Environ(), helperMode+"="+mode)
+	cmd.Env = append(os.Environ(), helperMode+"="+mode, "GORACE=atexit_sleep_ms=0") // or each takes a second under the race detector
 	cmd.Stderr = os.Stderr
 	return cmd
 }

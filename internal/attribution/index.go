@@ -1,5 +1,7 @@
 package attribution
 
+import "github.com/beaconwatch/beaconwatch/internal/process"
+
 // holder is a process seen to hold a socket.
 type holder struct {
 	process *candidate
@@ -50,14 +52,27 @@ func (x *index) add(inode uint64, h holder) bool {
 	return true
 }
 
-// find returns the noted holder of the socket.
+// former is the process that was seen to hold the socket, unless the candidate has become another one since.
+func (h holder) former() process.ID {
+	if h.process == nil || h.generation < h.process.became {
+		return process.ID{}
+	}
+	return h.process.id
+}
+
+// find returns the noted holder of the socket. With ok false it is one that a later scan did not confirm.
 func (x *index) find(inode uint64) (holder, bool) {
 	h, ok := x.holders[inode]
 	return h, ok && h.current()
 }
 
-// drop forgets a socket.
-func (x *index) drop(inode uint64) { delete(x.holders, inode) }
+// doubt notes that the holder of a socket does not hold it any more.
+func (x *index) doubt(inode uint64) {
+	if h, ok := x.holders[inode]; ok && h.current() {
+		h.generation--
+		x.holders[inode] = h
+	}
+}
 
 // sweep forgets what is stale.
 func (x *index) sweep() {

@@ -14,9 +14,19 @@ import (
 // opened a socket or started most recently, then, if that was not done lately, all. Every scan notes all sockets it
 // passes, so many new sockets cost one pass.
 func (r *Resolver) Owner(s send.Socket, sender int32) (id process.ID, program process.Program, ok bool) {
+	return r.owner(s, sender, 0)
+}
+
+// OwnerOf is Owner for a send whose time is known. A sender that has ended since, even if its PID is in use again, is then
+// named by what was witnessed of its life; see Run.
+func (r *Resolver) OwnerOf(s *send.Send) (id process.ID, program process.Program, ok bool) {
+	return r.owner(s.Socket, s.Sender, int64(s.At))
+}
+
+func (r *Resolver) owner(s send.Socket, sender int32, at int64) (id process.ID, program process.Program, ok bool) {
 	key := keyOf(s)
 	if sender > 0 {
-		if id, program, ok = r.ownerBySender(sender, key); ok {
+		if id, program, ok = r.ownerBySender(sender, at, key); ok {
 			return id, program, true
 		}
 	}

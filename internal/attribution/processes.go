@@ -16,6 +16,8 @@ type entry struct {
 	// checked is when the PID was last seen to be this process, by Resolver.now.
 	checked atomic.Int64
 	exited  bool
+	// born is when it began, in nanoseconds since boot: to the tick, or exactly if its fork was witnessed.
+	born int64
 	// ended is when it was found to have exited, by Resolver.now.
 	ended int64
 	// evicted: no longer in the table, though a socket may still point here; only ID and Program are left.
@@ -36,20 +38,22 @@ type processes struct {
 	talks   uint64
 }
 
-// add remembers a process, or renews what is known of it, and makes room by forgetting others: those that ended first,
+// add remembers a process, which may have ended, or renews what is known of it, and makes room by forgetting others: those that ended first,
 // then the living that have been quiet for longest among a few picked at random.
 func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
 	if t.byID == nil {
 		t.byID, t.live = make(map[process.ID]*entry), make(map[int32]*entry)
 	}
-	if old := t.live[info.ID.PID]; old != nil && old.info.ID != info.ID {
+	if old := t.live[info.ID.PID]; old != nil && old.info.ID != info.ID && !info.Exited {
 		t.exit(old, now)
 	}
 	e := t.byID[info.ID]
 	if e == nil {
-		e = &entry{}
+		e = &entry{born: int64(info.ID.StartTicks) * tick}
 		t.byID[info.ID] = e
-		t.live[info.ID.PID] = e
+		if !info.Exited {
+			t.live[info.ID.PID] = e
+		}
 	}
 	t.text += textOf(info) - textOf(e.info)
 	e.info, e.stack = info, stack
@@ -60,6 +64,9 @@ func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
 	}
 	t.pending = append(t.pending, info.ID)
 	for (len(t.byID) > t.limit || t.text > t.textLimit) && t.evictOne(e) {
+	}
+	if info.Exited {
+		t.exit(e, now)
 	}
 	return e
 }

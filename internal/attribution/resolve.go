@@ -46,6 +46,9 @@ func (r *Resolver) resolve(s send.Socket, key socketKey) (process.ID, process.Pr
 
 // unowned notes that nobody was found to hold the socket.
 func (r *Resolver) unowned(s send.Socket, known socket, did outcome) socket {
+	if known.owner == nil && !did.deferred && did.former.PID != 0 {
+		known.owner, known.verified = r.former(did.former), r.now()
+	}
 	if known.owner != nil {
 		known.orphaned = !did.deferred // either way its last known owner is the best answer
 		return known

@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -16,10 +17,20 @@ const (
 	reapShare   = 0.01
 )
 
+// keepKin is how long a process that has ended without owning a socket is remembered, for sends that are reported late.
+const keepKin = 2 * time.Minute
+
 // Run completes descriptions, notes which processes have ended and forgets those that ended long ago, until ctx ends; it
-// then returns nil. Owner never waits for it. Without Run, descriptions stay bare and ended processes are forgotten only
-// for lack of room.
+// then returns nil. Without it, descriptions stay bare and ended processes are forgotten only for lack of room.
+//
+// Where the kernel grants it, Run also follows its process events: the program of every process is then read when it is
+// executed, within a budget, so that one that has already ended still has its name and its parents for what it has sent.
+// Where the kernel refuses, Run goes on without and tries again now and then; Stats says so. Owner waits for events under
+// way only where the sender it is given has ended unknown, and not longer than 20 ms.
 func (r *Resolver) Run(ctx context.Context) error {
+	var following sync.WaitGroup
+	following.Go(func() { r.witness.run(ctx) })
+	defer following.Wait()
 	e := newEnricher(r)
 	timer := time.NewTimer(reapEvery)
 	defer timer.Stop()
@@ -56,6 +67,7 @@ func (r *Resolver) nextPending() (process.ID, bool) {
 
 // reap notes which owners have ended and which run another program now, and forgets those that ended long ago.
 func (r *Resolver) reap(e *enricher) {
+	began := sinceBoot()
 	pids, whole, err := r.fs.AppendPIDs(nil, maxListed, &e.buffer)
 	if err != nil {
 		return
@@ -76,6 +88,12 @@ func (r *Resolver) reap(e *enricher) {
 		}
 	}
 	r.processes.expire(now - int64(r.config.KeepExited))
+	for pid, k := range r.lineage.byPID {
+		if k.ended == 0 && k.born < began && !there[pid] && whole {
+			r.lineage.end(k, began) // that was not reported, or taken back
+		}
+	}
+	r.lineage.expire(began - int64(min(r.config.KeepExited, keepKin)))
 	r.mu.Unlock()
 	for _, id := range recheck {
 		r.recheck(id, &e.buffer)
@@ -112,7 +130,7 @@ func (r *Resolver) recheck(id process.ID, b *procfs.Buffer) {
 	if changed {
 		if info, stack, err := r.essentials(subject{id: id}, p, b); err == nil {
 			r.mu.Lock()
-			r.processes.add(info, stack, now)
+			r.enroll(info, stack, now)
 			r.mu.Unlock()
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // ran starts Run and ends it with the test.
-func ran(t *testing.T, r *Resolver) {
+func ran(t testing.TB, r *Resolver) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()

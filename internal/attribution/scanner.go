@@ -28,6 +28,8 @@ type candidate struct {
 	descriptors int
 	// generation counts its scans: what an older scan put into the index is stale.
 	generation uint32
+	// became is the least generation of scans of this process: the candidate may have been another with the same PID.
+	became uint32
 	// talked is when it was last found to have a new socket, in nanoseconds since boot, listed the number of the last list
 	// it was in.
 	talked int64
@@ -113,7 +115,7 @@ func (s *scanner) meet(pid int32) *candidate {
 // become makes c the process that stat describes.
 func (c *candidate) become(pid int32, stat *procfs.PIDStat) {
 	*c = candidate{id: process.ID{PID: pid, StartTicks: stat.StartTicks}, parent: stat.Parent, kernel: stat.KernelThread(),
-		generation: c.generation + 1, listed: c.listed}
+		generation: c.generation + 1, became: c.generation + 1, listed: c.listed}
 }
 
 // excuse counts a process that could not be looked at: gone, or hidden from this user (hidepid=1).

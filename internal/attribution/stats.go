@@ -21,6 +21,8 @@ type Stats struct {
 	// Sockets and Processes are those remembered now, Exited the ended among the latter, Indexed the known descriptors,
 	// Text the bytes of text kept.
 	Sockets, Processes, Exited, Indexed, Text int
+	// Events is about following process events.
+	Events Events
 }
 
 // counters are the parts of Stats that several goroutines increase.
@@ -28,6 +30,10 @@ type counters struct {
 	hits, misses, kernel, unattributed, deferred atomic.Uint64
 	scans, fullScans, descriptors, verified      atomic.Uint64
 	vanished, reused, unindexed                  atomic.Uint64
+
+	events struct {
+		seen, lost, relists, read, late, denied, skipped, pauses, recalled atomic.Uint64
+	}
 }
 
 // Stats returns the counters of now. It waits for a scan in progress.
@@ -37,7 +43,7 @@ func (r *Resolver) Stats() Stats {
 		Hits: c.hits.Load(), Misses: c.misses.Load(), Kernel: c.kernel.Load(), Unattributed: c.unattributed.Load(),
 		Deferred: c.deferred.Load(), Scans: c.scans.Load(), FullScans: c.fullScans.Load(),
 		Descriptors: c.descriptors.Load(), Verified: c.verified.Load(), Vanished: c.vanished.Load(),
-		Reused: c.reused.Load(), Unindexed: c.unindexed.Load(),
+		Reused: c.reused.Load(), Unindexed: c.unindexed.Load(), Events: r.events(),
 	}
 	r.scanning.Lock()
 	s.Unreadable, s.Hidden, s.Indexed = r.scanner.unreadable(), r.scanner.hidden, len(r.scanner.index.holders)

@@ -1,0 +1,72 @@
+package attribution
+
+import "github.com/beaconwatch/beaconwatch/internal/process"
+
+// enroll remembers a process that has owned a socket, with its parents if they were witnessed, and has Run complete the
+// description. It needs mu.
+func (r *Resolver) enroll(info process.Info, stack uint64, now int64) *entry {
+	defer r.alert()
+	k := r.lineage.living(info.ID.PID)
+	if k == nil || !k.is(info.ID.StartTicks) {
+		return r.processes.add(info, stack, now)
+	}
+	k.ancestry(&info)
+	k.own(r.processes.add(info, stack, now))
+	return k.owner
+}
+
+// alert tells Run that a process awaits its description.
+func (r *Resolver) alert() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // Run is already due to wake
+	}
+}
+
+// own notes that k is the process of an entry, whose start the kernel showed.
+func (k *kin) own(e *entry) {
+	k.id, k.exact, k.owner = e.info.ID, true, e
+	e.born = k.born
+}
+
+// ended returns the process that had the PID at that time if it is known to have ended since, nil if not. late: the time
+// may be after its end, because the PID is not in use now.
+func (r *Resolver) ended(pid int32, at int64, late bool) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.lineage.at(pid, at)
+	if k == nil || k.ended == 0 || !late && at > k.ended+tick {
+		return nil
+	}
+	return r.enter(k)
+}
+
+// former returns the process of that identity, which may have ended; nil if nothing is known of it.
+func (r *Resolver) former(id process.ID) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.processes.byID[id]; e != nil {
+		return e
+	}
+	for k := r.lineage.byPID[id.PID]; k != nil; k = k.former {
+		if k.is(id.StartTicks) {
+			return r.enter(k)
+		}
+	}
+	return nil
+}
+
+// enter makes an owner of a witnessed process; nil if what it ran is not certain. It needs mu.
+func (r *Resolver) enter(k *kin) *entry {
+	switch {
+	case k.owner != nil && !k.owner.evicted:
+	case r.lineage.certain(k):
+		k.owner = r.processes.add(k.info(), k.image.stack, r.now())
+		k.owner.born = k.born
+		r.alert()
+	default:
+		return nil
+	}
+	r.counters.events.recalled.Add(1)
+	return k.owner
+}
