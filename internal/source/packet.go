@@ -1,0 +1,185 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/packet"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+)
+
+// PacketConfig says how to watch packets. The zero PacketConfig watches the sensor's own network namespace.
+type PacketConfig struct {
+	// NetNS and NetNSInode are as in TCPConfig.
+	NetNS      int
+	NetNSInode uint64
+	// Trigger is told of each connection attempt that leaves, for a TCP sampler to look at it at once. It is called on the
+	// goroutine in Run and must return soon. May be nil.
+	Trigger func(local, remote netip.AddrPort)
+	// Forwards says that the namespace forwards packets of others: then datagrams no socket here can have sent are passed
+	// over, for they are told where they come from.
+	Forwards bool
+	// Period is how long datagrams of a pair are folded, default 20 ms; Idle after how long without any a pair ends, default
+	// 30 s. MaxPairs bounds the pairs remembered, default 16 384.
+	Period, Idle time.Duration
+	MaxPairs     int
+	// ReceiveBuffer is as in packet.Config.
+	ReceiveBuffer int
+}
+
+func (c *PacketConfig) setDefaults() error {
+	if c.Period == 0 {
+		c.Period = 20 * time.Millisecond
+	}
+	if c.Idle == 0 {
+		c.Idle = 30 * time.Second
+	}
+	if c.MaxPairs == 0 {
+		c.MaxPairs = 1 << 14
+	}
+	if c.Period < time.Millisecond || c.Idle < c.Period || c.MaxPairs < 1 || c.MaxPairs > 1<<24 {
+		return fmt.Errorf("packet: period %v, idle %v, %d pairs: at least 1 ms, at least the period, in [1, 2^24]", c.Period,
+			c.Idle, c.MaxPairs)
+	}
+	return nil
+}
+
+// Packet is L1: UDP datagrams as they leave the network namespace, with their sizes, and a Trigger for TCP. It names no
+// process; the socket is the one UDP_DIAG shows on the local port when the first datagram of a pair is met, and its cookie is 0 if
+// it is gone by then.
+//
+// A pair, of two ends, is outbound if its first datagram was. Sizes are exact, times bounded by the readings (Aggregated);
+// pairs met within Idle of the start may have begun before it, so that they are outbound is Inferred.
+type Packet struct {
+	ledger
+	cfg  PacketConfig
+	conn *packet.Conn
+	diag *sockdiag.Conn // nil where the kernel does not serve it
+
+	// owned by the goroutine in Run
+	emit    Emit
+	pairs   map[pairKey]*pair
+	pending []*pair
+	owners  map[uint16][]sockdiag.Socket // by local port
+	read    boottime.Time                // when owners were
+	started boottime.Time
+	quiet   boottime.Time // when the queue was last empty
+	flushed boottime.Time
+	swept   boottime.Time
+}
+
+// NewPacket opens the packet socket. The error matches ErrRefused if the kernel does not serve it.
+func NewPacket(cfg PacketConfig) (*Packet, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	conn, err := packet.Open(packet.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer})
+	if err != nil {
+		return nil, refused("packet", err)
+	}
+	p := &Packet{cfg: cfg, conn: conn, pairs: make(map[pairKey]*pair), owners: make(map[uint16][]sockdiag.Socket)}
+	p.counters = Stats{Name: "packet", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Aggregated}
+	if p.diag, err = sockdiag.Dial(sockdiag.Config{NetNS: cfg.NetNS}); err != nil {
+		p.diag = nil // sizes and times without owners are still worth having
+	}
+	p.publish()
+	return p, nil
+}
+
+// Run reports until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+func (p *Packet) Run(ctx context.Context, emit Emit) error {
+	p.emit = emit
+	defer p.close()
+	defer context.AfterFunc(ctx, p.conn.Interrupt)()
+	return p.during(func() error { return p.loop(ctx) })
+}
+
+func (p *Packet) loop(ctx context.Context) error {
+	p.started = boottime.Now()
+	p.quiet, p.flushed, p.swept = p.started, p.started, p.started
+	for {
+		wait := time.Second
+		if len(p.pending) > 0 {
+			wait = p.cfg.Period - boottime.Now().Sub(p.flushed)
+		}
+		if err := p.conn.SetDeadline(time.Now().Add(wait)); err != nil {
+			return err
+		}
+		if ctx.Err() == nil {
+			if _, err := p.conn.Wait(); err != nil {
+				return refused("packet", err)
+			}
+		}
+		if err := p.drain(); err != nil {
+			return refused("packet", err)
+		}
+		now := boottime.Now()
+		if ended := ctx.Err() != nil; ended || now.Sub(p.flushed) >= p.cfg.Period {
+			p.flush(now)
+			if err := p.note(now, ended); err != nil {
+				return refused("packet", err)
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// drain takes the packets that are there.
+func (p *Packet) drain() error {
+	var one packet.Packet
+	for {
+		ok, err := p.conn.Next(&one)
+		if err != nil {
+			return err
+		}
+		now := boottime.Now()
+		switch {
+		case !ok:
+			p.quiet = now
+			return nil
+		case one.Protocol == unix.IPPROTO_UDP:
+			p.datagram(&one, now)
+		case p.cfg.Trigger != nil:
+			p.cfg.Trigger(one.Local, one.Remote)
+		}
+		if now.Sub(p.flushed) >= p.cfg.Period { // though more keep coming
+			return nil
+		}
+	}
+}
+
+// note publishes the present state, and now and then forgets pairs and asks what was dropped.
+func (p *Packet) note(now boottime.Time, ended bool) error {
+	if ended || now.Sub(p.swept) >= time.Second {
+		p.swept = now
+		p.sweep(now)
+		drops, err := p.conn.Drops()
+		if err != nil {
+			return err
+		}
+		if drops > p.counters.Lost {
+			p.counters.Gaps++
+		}
+		p.counters.Lost = drops
+	}
+	p.counters.Samples++
+	p.counters.Sockets, p.counters.Malformed = uint64(len(p.pairs)), p.conn.Malformed()
+	p.publish()
+	return nil
+}
+
+func (p *Packet) close() {
+	// nothing was written to either, so there is nothing a failing close could lose
+	if p.diag != nil {
+		_ = p.diag.Close()
+	}
+	_ = p.conn.Close()
+}
