@@ -48,7 +48,7 @@ func TestFloodOfProcesses(t *testing.T) {
 	t.Logf("8000 processes: they used %v of CPU in %v, following them %v (%.1f %% of a core); %+v", theirs, took, ours,
 		100*ours.Seconds()/took.Seconds(), e)
 	allowed := saved + time.Duration(share*float64(took))
-	require.Less(t, ours, 2*allowed, "with what else this process does")
+	require.Less(t, time.Duration(e.Seen)*eventCost, allowed, "as many events as the budget pays for")
 	require.Less(t, ours, theirs/4)
 	require.Positive(t, e.Skipped)
 	require.Positive(t, e.Pauses)
