@@ -79,10 +79,10 @@ func divergence(p, q float64) float64 {
 	return d
 }
 
-// worth is what n beats bring that each diverge from chance by so many nats. Beats that bring less than the margin count
+// worth is what n beats bring that each diverge from chance by so many nats, of which mostBeat count. Beats that bring less than the margin count
 // against a rhythm, but however many they are they prove no more than that the flow is ordinary.
 func worth(n, nats float64) float64 {
-	w := n * (nats - margin)
+	w := n * (min(nats, mostBeat) - margin)
 	if w < 0 {
 		w *= min(1, ordinary/(n*margin))
 	}
@@ -94,6 +94,9 @@ const (
 	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8, which
 	// no timer makes, are worth 0.05.
 	margin = 0.03
+	// mostBeat is the most that one beat brings, in nats: a band that holds all where chance puts a quarter. What is tighter
+	// shows a more exact timer, and the most exact timers are not those of implants; what tells is how long it goes on.
+	mostBeat = 1.4
 	// ordinary is the most that can count against a rhythm, in nats.
 	ordinary = 3.0
 )

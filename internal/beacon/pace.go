@@ -5,7 +5,7 @@ const (
 	// the pace, not a timer somebody chose, and being regular means less.
 	roundTrip = 2.0
 	// leastPace is what a rhythm well below that scale is still worth: data leaves in chunks every 200 ms, too.
-	leastPace = 0.15
+	leastPace = 0.18
 )
 
 // paced weighs a rhythm of the given interval against that scale.

@@ -14,8 +14,8 @@ type Result struct {
 	Interval, Second time.Duration
 	Jitter           float64
 	// TimingShare of the gaps lie in the band, TimingChance is the most that traffic without a rhythm would have there.
-	// TimingEvidence is the log-likelihood of the one against the other, the price of the search paid and what stands for
-	// only part of the flow weighed down; negative where chance explains the gaps better.
+	// TimingEvidence is the log-likelihood of the one against the other, at most 1.4 a gap, the price of the search paid and
+	// what stands for only part of the flow weighed down; negative where chance explains the gaps better.
 	TimingShare, TimingChance, TimingEvidence float64
 	// SizeShare of the beats with bytes carry Size·(1 ± SizeSpread) bytes; SizeEvidence as for timing, 0 or more. All 0 if
 	// fewer than four beats have bytes or no size stands out.
