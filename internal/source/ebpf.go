@@ -35,8 +35,9 @@ type EBPFConfig struct {
 	Cgroup string
 	// MaxSockets bounds the connections and streams remembered each, default 65 536 (about 20 MB).
 	MaxSockets int
-	// Period is how long folded sends may wait to be reported, default 50 ms. Idle is after how long without datagrams a
-	// stream to a peer ends, default 30 s.
+	// Period is how long records may wait to be read, default 50 ms; the last sends of a burst, and what breaks a silence on
+	// a known stream, wait up to four periods. New connections and streams are read at once.
+	// Idle is after how long without datagrams a stream to a peer ends, default 30 s.
 	Period, Idle time.Duration
 	// Ring and MaxStreams are as in bpf.Config.
 	Ring, MaxStreams int
@@ -107,6 +108,9 @@ type EBPF struct {
 	connections map[uint64]*traced // by cookie, guarded by state
 }
 
+// flushPeriods is how many periods pass between two flushes.
+const flushPeriods = 4
+
 // streamKey is whose totals the kernel keeps.
 type streamKey struct {
 	cookie uint64
@@ -176,11 +180,18 @@ func (e *EBPF) Close() error { return e.tracer.Close() }
 func (e *EBPF) loop(ctx context.Context) error {
 	var event bpf.Event
 	noted := boottime.Now()
+	flushed := noted
+	silent := false
 	for {
-		e.tracer.SetDeadline(time.Now().Add(e.cfg.Period))
+		wait := e.cfg.Period
+		if silent {
+			wait *= flushPeriods
+		}
+		e.tracer.SetDeadline(time.Now().Add(wait))
 		if ctx.Err() != nil {
 			e.tracer.SetDeadline(time.Now()) // report what is there, and go
 		}
+		silent = true
 		for {
 			ok, err := e.tracer.Next(&event)
 			if err != nil {
@@ -189,11 +200,15 @@ func (e *EBPF) loop(ctx context.Context) error {
 			if !ok {
 				break
 			}
+			silent = false
 			e.handle(&event)
 		}
 		now := boottime.Now()
-		if err := e.tracer.Flush(int64(now), e.handle); err != nil {
-			return refused("ebpf", err)
+		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
+			flushed = now // it walks over all streams, if a single one has something to tell
+			if err := e.tracer.Flush(int64(now), e.handle); err != nil {
+				return refused("ebpf", err)
+			}
 		}
 		e.counters.Samples++
 		if now.Sub(noted) >= time.Second || ctx.Err() != nil {
