@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -103,6 +104,9 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 	go func() { ended <- in.sensor.Run(watching) }()
 	defer func() { stop(); <-ended }()
 
+	if err := watchingSince(ctx, in); err != nil {
+		return nil, nil, err
+	}
 	acting, curtain := context.WithTimeout(ctx, d.watch)
 	defer curtain()
 	done := make(chan error, 1)
@@ -125,6 +129,20 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 		return nil, nil, fmt.Errorf("no status row: %w", err)
 	}
 	return rows, all[0], nil
+}
+
+// watchingSince waits until a source is in use, so that the senders begin under its eyes.
+func watchingSince(ctx context.Context, in *instrument) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for in.sensor.Status().Level == "none" {
+		select {
+		case <-ctx.Done():
+			return errors.New("demo: no source could be opened within 10 s; see beaconwatch.ext doctor")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // progress shows that time passes until the senders are done.

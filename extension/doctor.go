@@ -12,6 +12,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
 )
 
 // finding is one thing doctor looked at.
@@ -69,6 +70,7 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 // examine opens every source once and looks at the host.
 func examine(cfg config.Config) diagnosis {
 	d := diagnosis{Version: fullVersion(), Level: "none", Complete: true}
+	var opened []sensor.Source
 	for _, l := range ladders(cfg, nil) {
 		best := true
 		for _, r := range l.Rungs {
@@ -78,9 +80,7 @@ func examine(cfg config.Config) diagnosis {
 				f.Value, f.OK = refusedWith(err), false
 				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s: %v.", l.Protocol, r.Name, err))
 			} else {
-				closed, stop := context.WithCancel(context.Background())
-				stop()
-				_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
+				opened = append(opened, src)
 				if best && l.Protocol == "tcp" {
 					d.Level = r.Level
 				}
@@ -88,6 +88,11 @@ func examine(cfg config.Config) diagnosis {
 			}
 			d.Sources = append(d.Sources, f)
 		}
+	}
+	closed, stop := context.WithCancel(context.Background())
+	stop()
+	for _, src := range opened { // only now: the programs of L3 are shared by several
+		_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
 	}
 	d.Host = hostFindings()
 	for _, f := range append(d.Sources, d.Host...) {
@@ -116,11 +121,19 @@ func blindAt(level string) []string {
 		"AF_PACKET, AF_XDP and vsock senders are not seen at any level.",
 		"Payloads that are encrypted are seen as sizes of ciphertext.",
 	}
-	l0 := []string{
+	if level == "L3" {
+		return always
+	}
+	l2 := []string{
 		"UDP is seen as sockets that open and close, without bytes; unconnected UDP sockets name no destination.",
+	}
+	if level == "L2" {
+		return append(l2, always...)
+	}
+	l0 := append(l2,
 		"A connection that opens and closes between two samples is counted with its bytes, but its process is not known.",
 		"Bytes of a connection reset by its own program (SO_LINGER 0) since the last sample are lost.",
-	}
+	)
 	switch level {
 	case "L0":
 		return append(l0, always...)

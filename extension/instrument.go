@@ -60,7 +60,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	in := &instrument{resolver: resolver, store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
-		Owner:   resolver.Owner,
+		Owner:   resolver.OwnerOf,
 		Forget:  resolver.Forget,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {
 			store.Record(&history.Key{Program: p}, id, sd)

@@ -22,19 +22,30 @@ func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
 			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, least), Budget: budget})
 		})
 	}
-	return []sensor.Ladder{
-		{Protocol: "tcp", Rungs: []sensor.Rung{
-			{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, 100*time.Millisecond, send.TCP)},
-		}},
-		{Protocol: "udp", Rungs: []sensor.Rung{
-			{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, 250*time.Millisecond, send.UDP)},
-		}},
-		{Protocol: "raw", Rungs: []sensor.Rung{
-			{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)},
-		}},
+	tcpRungs := []sensor.Rung{
+		{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
+		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, 100*time.Millisecond, send.TCP)},
 	}
+	udpRungs := []sensor.Rung{
+		{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
+		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, 250*time.Millisecond, send.UDP)},
+	}
+	rawRungs := []sensor.Rung{
+		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)},
+	}
+	trace := newTracing(tcp)
+	switch cfg.Level {
+	case "L3":
+		tcpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.open(source.EverySend)},
+			{Name: "ebpf", Level: "L2", Open: trace.open(source.Connections)}}, tcpRungs...)
+		udpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.share("udp")}}, udpRungs...)
+		rawRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.share("raw")}}, rawRungs...)
+	case "L2":
+		tcpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L2", Open: trace.open(source.Connections)}}, tcpRungs...)
+	case "proc":
+		tcpRungs, udpRungs = tcpRungs[1:], udpRungs[1:]
+	}
+	return []sensor.Ladder{{Protocol: "tcp", Rungs: tcpRungs}, {Protocol: "udp", Rungs: udpRungs}, {Protocol: "raw", Rungs: rawRungs}}
 }
 
 // watcher is what every source of package source offers.

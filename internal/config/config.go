@@ -32,6 +32,8 @@ type Config struct {
 	RepeatFrequencyThreshold float64 `yaml:"repeat_frequency_threshold" json:"repeat_frequency_threshold"`
 	MinBeats                 int     `yaml:"min_beats" json:"min_beats"`
 	Threshold                float64 `yaml:"threshold" json:"threshold"`
+	// Level caps how deep the sensor looks: L3 (every send, by eBPF), L2 (connections, by eBPF), L0 (sock_diag) or proc.
+	Level string `yaml:"level" json:"level"`
 	// CPUBudget is the share of one core for sampling; the period follows from it but is never below SamplePeriod.
 	CPUBudget    float64  `yaml:"cpu_budget" json:"cpu_budget"`
 	SamplePeriod Duration `yaml:"sample_period" json:"sample_period"`
@@ -71,7 +73,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		Include: []string{}, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
+		Include: []string{}, Level: "L3", CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour), MemoryLimitMiB: 90,
 		Redact: "common", LogLevel: "info",
 	}
@@ -123,7 +125,7 @@ func (f Flag) yaml() string {
 			return ""
 		}
 		return f.Name + ": " + string(list)
-	case "listen_socket", "state_dir", "role", "redact", "log_level", "sample_period", "retention":
+	case "listen_socket", "state_dir", "role", "level", "redact", "log_level", "sample_period", "retention":
 		return f.Name + ": " + string(quoted)
 	}
 	return f.Name + ": " + f.Value
@@ -151,6 +153,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("retention is %s, it must be at least 1m", time.Duration(c.Retention))
 	case c.MemoryLimitMiB < 16 || c.MemoryLimitMiB > 1<<20:
 		return fmt.Errorf("memory_limit_mib is %d, it must be 16 to 1048576", c.MemoryLimitMiB)
+	case !slices.Contains([]string{"L3", "L2", "L0", "proc"}, c.Level):
+		return fmt.Errorf("level is %q, it must be L3, L2, L0 or proc", c.Level)
 	case !slices.Contains([]string{"common", "full", "off"}, c.Redact):
 		return fmt.Errorf("redact is %q, it must be common, full or off", c.Redact)
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):

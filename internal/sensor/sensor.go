@@ -19,8 +19,8 @@ import (
 // Config wires a Sensor. Owner, Record and at least one Ladder are required.
 type Config struct {
 	Ladders []Ladder
-	// Owner says who holds the socket; false if nobody can be named. It is called on the sources' goroutines.
-	Owner func(s send.Socket, sender int32) (process.ID, process.Program, bool)
+	// Owner says who sent; false if nobody can be named. It is called on the sources' goroutines.
+	Owner func(sd *send.Send) (process.ID, process.Program, bool)
 	// Forget is told that a socket has ended. May be nil.
 	Forget func(s send.Socket)
 	// Record files the send. It is called on the sources' goroutines.
@@ -135,7 +135,7 @@ func (s *Sensor) Fail(err error) {
 
 // emit attributes and records one send on the goroutine of its source.
 func (s *Sensor) emit(sd send.Send) {
-	id, program, ok := s.config.Owner(sd.Socket, sd.Sender)
+	id, program, ok := s.config.Owner(&sd)
 	switch {
 	case !ok:
 		s.unattributed.Add(1)

@@ -50,7 +50,7 @@ type recorded struct {
 	bytes   uint64
 }
 
-func newSensor(t *testing.T, rungs []Rung, owner func(send.Socket, int32) (process.ID, process.Program, bool)) (*Sensor, *[]recorded) {
+func newSensor(t *testing.T, rungs []Rung, owner func(*send.Send) (process.ID, process.Program, bool)) (*Sensor, *[]recorded) {
 	var got []recorded
 	var mu sync.Mutex // two ladders record at once
 	s, err := New(Config{
@@ -68,7 +68,7 @@ func newSensor(t *testing.T, rungs []Rung, owner func(send.Socket, int32) (proce
 	return s, &got
 }
 
-func known(send.Socket, int32) (process.ID, process.Program, bool) {
+func known(*send.Send) (process.ID, process.Program, bool) {
 	return process.ID{PID: 7, StartTicks: 3}, process.Program{Path: "/x"}, true
 }
 
@@ -127,7 +127,7 @@ func TestTheNextSourceTakesOverAndTheBetterOneComesBack(t *testing.T) {
 func TestUnattributedIsRecordedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := newSensor(t, []Rung{{Name: "a", Open: opens(&scripted{bytes: 1})}},
-			func(send.Socket, int32) (process.ID, process.Program, bool) {
+			func(*send.Send) (process.ID, process.Program, bool) {
 				return process.ID{}, process.Program{Path: "/guess"}, false
 			})
 		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
@@ -141,7 +141,7 @@ func TestUnattributedIsRecordedAndCounted(t *testing.T) {
 func TestOurOwnSendsAreLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := newSensor(t, []Rung{{Name: "a", Open: opens(&scripted{bytes: 1})}},
-			func(send.Socket, int32) (process.ID, process.Program, bool) {
+			func(*send.Send) (process.ID, process.Program, bool) {
 				return process.ID{PID: 99, StartTicks: 1}, process.Program{}, true
 			})
 		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)

@@ -42,7 +42,7 @@ func filled(t testing.TB) Deps {
 	}
 	ranker.Refresh()
 	live, err := sensor.New(sensor.Config{Ladders: []sensor.Ladder{{Protocol: "tcp", Rungs: []sensor.Rung{{Name: "sock_diag"}}}},
-		Owner: func(send.Socket, int32) (process.ID, process.Program, bool) {
+		Owner: func(*send.Send) (process.ID, process.Program, bool) {
 			return process.ID{}, process.Program{}, false
 		},
 		Record: func(process.Program, process.ID, *send.Send) {}, Log: slog.New(slog.DiscardHandler)})

@@ -167,12 +167,18 @@ func medianGap(record []simulate.Sent) float64 {
 	return gaps[len(gaps)/2]
 }
 
-// sink opens a far end at address in a namespace until the test ends, and returns address and port.
+// sink opens a far end for TCP at address in a namespace until the test ends, and returns address and port.
 func sink(t *testing.T, where *namespace, address string) string {
+	t.Helper()
+	return sinkFor(t, where, "tcp", address)
+}
+
+// sinkFor is sink for another network, as net.Listen has them.
+func sinkFor(t *testing.T, where *namespace, network, address string) string {
 	t.Helper()
 	var s *simulate.Sink
 	var err error
-	where.do(t, func() { s, err = simulate.Listen(t.Context(), "tcp", net.JoinHostPort(address, "0")) })
+	where.do(t, func() { s, err = simulate.Listen(t.Context(), network, net.JoinHostPort(address, "0")) })
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -43,9 +43,10 @@ func startSensor(t *testing.T, where *namespace, dir string, args ...string) *se
 	return s
 }
 
-// placeIn are the flags that keep a sensor inside dir.
+// placeIn are the flags that keep a sensor inside dir, and at the level that every kernel grants unless a test asks for
+// more: a later --level wins.
 func placeIn(dir string) []string {
-	return []string{"--listen_socket", filepath.Join(dir, "sock"), "--state_dir", filepath.Join(dir, "state")}
+	return []string{"--listen_socket", filepath.Join(dir, "sock"), "--state_dir", filepath.Join(dir, "state"), "--level", "L0"}
 }
 
 // attach connects and waits until the sensor has looked once.

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sensor"
+	"github.com/beaconwatch/beaconwatch/internal/source"
+)
+
+// attachTime bounds the wait of UDP and raw sockets for the programs to be attached or refused.
+const attachTime = 5 * time.Second
+
+// tracing is one set of programs in the kernel, shared by the ladders of TCP, UDP and raw sockets. The ladder of TCP opens
+// and runs it; the others receive what it tells of theirs while they stand on it.
+type tracing struct {
+	sampler source.TCPConfig
+
+	mu        sync.Mutex
+	attempted chan struct{} // closed once the ladder of TCP has asked the kernel
+	asked     bool
+	current   *traced // at level L3 only, while it is open
+	receivers map[string]source.Emit
+}
+
+func newTracing(sampler source.TCPConfig) *tracing {
+	return &tracing{sampler: sampler, attempted: make(chan struct{}), receivers: map[string]source.Emit{}}
+}
+
+// traced runs the programs and, beside them, a sampler that they hold to what they did not tell.
+type traced struct {
+	*source.EBPF
+	owner *tracing
+	ended chan struct{}
+}
+
+// open asks the kernel for the programs of a level.
+func (t *tracing) open(level source.Level) func() (sensor.Source, error) {
+	return func() (sensor.Source, error) {
+		e, err := source.NewEBPF(source.EBPFConfig{MaxLevel: level, Cgroup: cgroup2Root()})
+		if err == nil && e.Level() < level {
+			err = errors.Join(fmt.Errorf("the kernel grants level L%d only", e.Level()), missing(e), e.Close())
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if !t.asked {
+			t.asked = true
+			close(t.attempted)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r := &traced{EBPF: e, owner: t, ended: make(chan struct{})}
+		if level == source.EverySend {
+			t.current = r
+		}
+		return rung{r}, nil
+	}
+}
+
+func missing(e *source.EBPF) error {
+	var all []error
+	for _, m := range e.Missing() {
+		all = append(all, m)
+	}
+	return errors.Join(all...)
+}
+
+// Run emits TCP to emit and the rest to whoever stands on the programs, until ctx ends or the programs are lost.
+func (r *traced) Run(ctx context.Context, emit source.Emit) error {
+	defer r.leave()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- r.EBPF.Run(ctx, func(s send.Send) { r.owner.route(s, emit) })
+		stop()
+	}()
+	// connections that were there before the programs are the sampler's, at its usual pace: a slower one would fold sends
+	sampler, err := source.NewTCP(r.owner.sampler)
+	if err == nil {
+		err = sampler.Run(ctx, r.Backfill(emit))
+	} else {
+		<-ctx.Done() // without sock_diag the programs do alone; what was there before them stays unseen
+		err = nil
+	}
+	stop()
+	return errors.Join(<-ended, err)
+}
+
+func (r *traced) leave() {
+	r.owner.mu.Lock()
+	defer r.owner.mu.Unlock()
+	if r.owner.current == r {
+		r.owner.current = nil
+	}
+	close(r.ended)
+}
+
+func (t *tracing) route(s send.Send, tcp source.Emit) {
+	if s.Socket.Protocol == send.TCP {
+		tcp(s)
+		return
+	}
+	name := "raw"
+	if s.Socket.Protocol == send.UDP {
+		name = "udp"
+	}
+	t.mu.Lock()
+	emit := t.receivers[name]
+	t.mu.Unlock()
+	if emit != nil {
+		emit(s)
+	}
+}
+
+// shared is the part of the programs that a protocol other than TCP stands on.
+type shared struct {
+	protocol string
+	owner    *tracing
+	on       *traced
+
+	mu    sync.Mutex
+	stats source.Stats
+}
+
+// share returns how the ladder of a protocol opens its part: it waits for the ladder of TCP to have asked the kernel.
+func (t *tracing) share(protocol string) func() (sensor.Source, error) {
+	return func() (sensor.Source, error) {
+		select {
+		case <-t.attempted:
+		case <-time.After(attachTime):
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.current == nil {
+			return nil, errors.New("the programs that tell every send are not attached")
+		}
+		return rung{&shared{protocol: protocol, owner: t, on: t.current,
+			stats: source.Stats{Name: "ebpf", Protocol: protocol, Quality: send.Exact}}}, nil
+	}
+}
+
+// Run receives until ctx ends or the programs do.
+func (s *shared) Run(ctx context.Context, emit source.Emit) error {
+	s.owner.receive(s.protocol, func(one send.Send) {
+		s.mu.Lock()
+		s.stats.Events++
+		s.stats.Bytes += one.Bytes
+		s.mu.Unlock()
+		emit(one)
+	})
+	defer s.owner.receive(s.protocol, nil)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.on.ended:
+		return errors.New("the programs that tell every send have ended")
+	}
+}
+
+// Stats is what was received.
+func (s *shared) Stats() source.Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+func (t *tracing) receive(protocol string, emit source.Emit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.receivers[protocol] = emit
+}
+
+// cgroup2Root is where a cgroup2 hierarchy is mounted, or nothing: then the programs do not learn the destinations of
+// unconnected UDP sockets.
+func cgroup2Root() string {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
+			return f[1]
+		}
+	}
+	return ""
+}

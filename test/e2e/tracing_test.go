@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/simulate"
+)
+
+// tracing starts a sensor that may use eBPF; where this kernel refuses, the test cannot run.
+func tracing(t *testing.T, where *namespace) *sensor {
+	t.Helper()
+	s := newSensor(t, where, "--level", "L3")
+	require.Eventually(t, func() bool {
+		return one(t, s, "SELECT level FROM beacon_sensor_status")["level"] != "none"
+	}, patience, 20*time.Millisecond)
+	status := one(t, s, "SELECT level, level_reason FROM beacon_sensor_status")
+	if status["level"] != "L3" {
+		lacking(t, "this kernel grants level %s only: %s", status["level"], status["level_reason"])
+	}
+	return s
+}
+
+// TestOneShotProcessesAtL3: 200 processes, one after the other, connect, send, close and exit at once. At L0 most of them
+// would be unattributed. Every byte is told once; who sent it is known but for a process that was gone before the event of its
+// exec had been read, which a busy machine makes possible.
+func TestOneShotProcessesAtL3(t *testing.T) {
+	t.Parallel()
+	host, outside := network(t)
+	s := tracing(t, host)
+	a := newActor(t, host, "oneshot")
+	to := sink(t, outside, public4)
+	a.sendOften(t, 200, 1, once(to, 333, 0))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS connections FROM process_outbound_stats WHERE remote_port = "+portOf(t, to))
+		require.EqualValues(c, 200*333, number(c, row, "bytes"))
+		require.EqualValues(c, 200, number(c, row, "connections"))
+	}, patience, 100*time.Millisecond)
+	row := one(t, s, "SELECT count(*) AS n FROM process_outbound_stats WHERE connections = 1 AND bytes_sent = 333 AND path = "+quoted(a.path))
+	t.Logf("%s of 200 named", row["n"])
+	require.GreaterOrEqual(t, number(t, row, "n"), 100.)
+}
+
+// TestDatagramsAreCountedAtL3: a UDP beacon, which no other level sees the bytes of.
+func TestDatagramsAreCountedAtL3(t *testing.T) {
+	t.Parallel()
+	host, outside := network(t)
+	s := tracing(t, host)
+	a := newActor(t, host, "datagrams")
+	to := sinkFor(t, outside, "udp", public4)
+	a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "udp", Address: to, Interval: 300 * time.Millisecond,
+		Size: 77, Count: 12, For: time.Minute}})
+	a.finish(t, patience)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		row := one(c, s, "SELECT bytes_sent, beats, size_bytes, interval_ms, insufficient FROM beacon_candidates WHERE protocol = 17 AND path = "+quoted(a.path))
+		require.EqualValues(c, 12*77, number(c, row, "bytes_sent"))
+		require.EqualValues(c, 12, number(c, row, "beats"))
+		require.EqualValues(c, 77, number(c, row, "size_bytes"))
+		require.InDelta(c, 300, number(c, row, "interval_ms"), 15)
+	}, patience, 100*time.Millisecond)
+}
