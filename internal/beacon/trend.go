@@ -4,7 +4,7 @@ import "math"
 
 // trend looks for an interval that grows or shrinks steadily, as Metasploit's does by 10 ms a poll: it divides the gaps by
 // the straight line through their early and late medians and looks for one band in what is left. A line through random
-// gaps leaves them as random as before.
+// gaps leaves them as random as before, but it also takes the tail off them, so a wide band proves nothing.
 func (s *Scorer) trend(r *reading, uncertainty float64) rhythm {
 	none := rhythm{reading: r, band: band{of: len(r.gaps), evidence: math.Inf(-1)}}
 	n := len(r.gaps)
@@ -26,7 +26,7 @@ func (s *Scorer) trend(r *reading, uncertainty float64) rhythm {
 	s.room = sortSpread(level.sorted, s.room)
 	b := s.densestBand(level, uncertainty)
 	b.evidence -= trendCost
-	if b.evidence <= 0 {
+	if b.evidence <= 0 || b.jitter() >= wide {
 		return none
 	}
 	return rhythm{band: b, reading: r, kind: Ramp}
