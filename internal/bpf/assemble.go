@@ -92,6 +92,17 @@ func (c *code) output(m *ebpf.Map, base asm.Register, at int16, flags int32) {
 		asm.Mov.Imm(asm.R3, recordSize), asm.Mov.Imm(asm.R4, flags), asm.FnRingbufOutput.Call())
 }
 
+// outputQuietly puts the record at value on the ring without waking the reader, unless the ring fills.
+func (c *code) outputQuietly(m *maps, cfg Config, unique string) {
+	quiet := unique + " quiet"
+	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Imm(asm.R2, unix.BPF_RB_AVAIL_DATA), asm.FnRingbufQuery.Call(),
+		asm.Mov.Imm(asm.R4, unix.BPF_RB_NO_WAKEUP), asm.JLT.Imm(asm.R0, int32(cfg.Ring/4), quiet),
+		asm.Mov.Imm(asm.R4, unix.BPF_RB_FORCE_WAKEUP))
+	c.label(quiet)
+	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Reg(asm.R2, value), asm.Mov.Imm(asm.R3, recordSize),
+		asm.FnRingbufOutput.Call())
+}
+
 // count adds one to a counter. scratch is an address on the stack, after a unique label.
 func (c *code) count(m *ebpf.Map, which counter, scratch int16, skip string) {
 	c.add(asm.StoreImm(asm.RFP, scratch, int64(which), asm.Word))

@@ -124,7 +124,7 @@ func Open(cfg Config) (*Tracer, error) {
 	if cfg.Sends {
 		t.openSends(fields)
 	}
-	if err := t.trace("inet_sock_set_state", statesProgram(fields, t.maps)); err != nil {
+	if err := t.trace("inet_sock_set_state", statesProgram(fields, t.maps, cfg)); err != nil {
 		return nil, errors.Join(refuse(States, err), t.Close())
 	}
 	if t.reader, err = ringbuf.NewReader(t.maps.ring); err != nil {

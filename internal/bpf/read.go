@@ -39,7 +39,8 @@ func (t *Tracer) SetDeadline(d time.Time) { t.reader.SetDeadline(d) }
 func (t *Tracer) Interrupt() { _ = t.reader.Flush() }
 
 // Next waits for a record and decodes it into e; false at the deadline or after Interrupt. It does not allocate. Records of
-// repeated sends do not wake it: they are there at the next deadline, or when a quarter of the ring is full.
+// repeated sends and of the end of connections do not wake it: they are there at the next deadline, or when a quarter of the
+// ring is full.
 func (t *Tracer) Next(e *Event) (bool, error) {
 	for {
 		switch err := t.reader.ReadInto(&t.record); {

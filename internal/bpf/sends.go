@@ -12,11 +12,6 @@ const (
 	scratch  = thread - 8
 )
 
-const (
-	noWakeup    = unix.BPF_RB_NO_WAKEUP
-	forceWakeup = unix.BPF_RB_FORCE_WAKEUP
-)
-
 // sendsProgram is attached to tp_btf/sock_send_length(sk, ret, flags), which every sendmsg of a socket passes on its way out.
 // Sends of TCP sockets count if we saw the socket connect; all others over IP count.
 //
@@ -86,11 +81,8 @@ func (c *code) account(m *maps, cfg Config) {
 	c.label("emit")
 	c.add(asm.StoreMem(value, atPrevious, asm.R2, asm.DWord), asm.StoreMem(value, atSize, number, asm.DWord),
 		asm.StoreMem(value, atEmitted, other, asm.DWord))
-	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Imm(asm.R2, unix.BPF_RB_AVAIL_DATA), asm.FnRingbufQuery.Call(),
-		asm.Mov.Imm(asm.R4, noWakeup), asm.JLT.Imm(asm.R0, int32(cfg.Ring/4), "quiet"), asm.Mov.Imm(asm.R4, forceWakeup))
-	c.label("quiet")
-	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Reg(asm.R2, value), asm.Mov.Imm(asm.R3, recordSize),
-		asm.FnRingbufOutput.Call(), asm.JEq.Imm(asm.R0, 0, exit))
+	c.outputQuietly(m, cfg, "emit")
+	c.add(asm.JEq.Imm(asm.R0, 0, exit))
 	c.label("unemitted")
 	c.add(asm.Mov.Imm(asm.R1, 0), asm.StoreMem(value, atEmitted, asm.R1, asm.DWord)) // so the next send tries again
 	c.unreported(m, "lost")

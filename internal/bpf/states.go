@@ -11,7 +11,7 @@ import (
 // from elsewhere or before our time, and cost one failed look into the socket.
 //
 // MPTCP sockets are noted, so that their sends count, but only their subflows are reported.
-func statesProgram(f *fields, m *maps) asm.Instructions {
+func statesProgram(f *fields, m *maps, cfg Config) asm.Instructions {
 	const (
 		create  = unix.BPF_LOCAL_STORAGE_GET_F_CREATE
 		scratch = -8
@@ -66,7 +66,13 @@ func statesProgram(f *fields, m *maps) asm.Instructions {
 		c.add(asm.LoadMem(asm.R1, asm.R0, atTime, asm.DWord), asm.StoreMem(value, atPrevious, asm.R1, asm.DWord))
 		c.label("report")
 	}
+	// the reader was woken when it opened; of an attempt that failed it has not heard yet
+	c.add(asm.JEq.Imm(number, synSent, "failed"))
+	c.outputQuietly(m, cfg, "close")
+	c.add(asm.Ja.Label("told"))
+	c.label("failed")
 	c.output(m.ring, value, 0, 0)
+	c.label("told")
 	c.add(asm.JNE.Imm(asm.R0, 0, "full"))
 	if m.streams != nil { // else Flush finds what it sent
 		c.add(asm.LoadMapPtr(asm.R1, m.streams.FD()), asm.Mov.Reg(asm.R2, value), asm.Add.Imm(asm.R2, atKey),
