@@ -102,12 +102,11 @@ func inNewNetNS(t testing.TB) int32 {
 // threadInNewNetNS makes a thread in a network namespace of its own. owner names it in /proc, do runs a function on it.
 func threadInNewNetNS(t testing.TB) (owner string, do func(func() error) error) {
 	work, result := make(chan func() error), make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	onOwnThread(func() {
 		for f := range work {
 			result <- f()
 		}
-	}()
+	})
 	t.Cleanup(func() { close(work) })
 	do = func(f func() error) error {
 		work <- f
@@ -120,6 +119,24 @@ func threadInNewNetNS(t testing.TB) (owner string, do func(func() error) error) 
 		skipTB(t, "a network namespace: %v", err)
 	}
 	return owner, do
+}
+
+// onOwnThread runs f in a goroutine with a thread of its own, which ends with it. It is not the first thread of the process:
+// that would never end, and what it does to itself shows in /proc/self.
+func onOwnThread(f func()) {
+	started := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			onOwnThread(f)
+			runtime.UnlockOSThread()
+			close(started)
+			return
+		}
+		close(started)
+		f()
+	}()
+	<-started
 }
 
 // skipTB ends a test or benchmark for want of privilege; where everything must run it fails.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -184,15 +183,14 @@ func TestSameFiles(t *testing.T) {
 	parted := make(chan int32)
 	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	onOwnThread(func() {
 		if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 			close(parted)
 			return
 		}
 		parted <- int32(unix.Gettid())
 		<-done
-	}()
+	})
 	tid, ok := <-parted
 	require.True(t, ok)
 	same, err := SameFiles(pid, tid)
