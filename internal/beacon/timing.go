@@ -132,7 +132,7 @@ func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64
 		}
 		poisson = max(poisson, r.poisson(lo, hi))
 	}
-	most := max(poisson, own, r.edge(from+k, width))
+	most := max(poisson, own, r.edge(from+k, hi-lo))
 	if halfWidths[w] >= wide {
 		most = max(most, r.falling(from, from+k, width))
 	}
