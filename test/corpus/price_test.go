@@ -31,7 +31,7 @@ func TestScoringAllocatesNothingOnceWarm(t *testing.T) {
 }
 
 // mostExpensive is how many times RITA's price a flow of 200 sends may cost.
-const mostExpensive = 4.0
+const mostExpensive = 2.0
 
 func TestPriceAgainstRITA(t *testing.T) {
 	ours, plain := priced(t)
