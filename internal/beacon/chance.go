@@ -79,8 +79,9 @@ func divergence(p, q float64) float64 {
 	return d
 }
 
-// worth is what n beats bring that each diverge from chance by so many nats, of which mostBeat count. Beats that bring less than the margin count
-// against a rhythm, but however many they are they prove no more than that the flow is ordinary.
+// worth is what n beats bring that each diverge from chance by so many nats, of which mostBeat count. Beats that bring
+// less than the margin count against a rhythm, but however many they are they prove no more than that the flow is
+// ordinary.
 func worth(n, nats float64) float64 {
 	w := n * (min(nats, mostBeat) - margin)
 	if w < 0 {

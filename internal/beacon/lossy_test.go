@@ -53,6 +53,7 @@ func TestWideJitterUnderHeavyLossIsFound(t *testing.T) {
 func TestRandomTrafficWithAHumpStaysBelow(t *testing.T) {
 	s, r := newScorer(t), source(32)
 	for _, n := range []int{30, 100, 500} {
-		require.LessOrEqual(t, firing(s, 300, func() Series { return renewal(n, erlang(r, 60, 2), constant(151)) }), 9, "%d sends", n)
+		draw := func() Series { return renewal(n, erlang(r, 60, 2), constant(151)) }
+		require.LessOrEqual(t, firing(s, 300, draw), 9, "%d sends", n)
 	}
 }
