@@ -33,7 +33,7 @@ check: ## format, vet, staticcheck, import table
 	$(GO) test ./test/layering
 
 unit: ## unit tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./internal/... ./extension/...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GO) test -race ./internal/... ./extension/...
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME)
 	@mkdir -p build; for pkg in $$($(GO) list ./internal/... ./extension/...); do \

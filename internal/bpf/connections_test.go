@@ -162,7 +162,10 @@ func TestRefusedConnection(t *testing.T) {
 // The shape of most beacons: a process connects, sends and is gone at once. In another network namespace, half of them ending
 // in a reset, which empties what the destroy notice tells.
 func TestOneShotProcesses(t *testing.T) {
-	const processes = 1000
+	processes := 1000
+	if racing {
+		processes = 100
+	}
 	tracer := trace(t, Config{})
 	type sent struct {
 		pid  int32
