@@ -65,7 +65,7 @@ func run(t testing.TB, source runner, err error) *record {
 		require.NoError(t, <-done)
 		require.False(t, source.Stats().Active)
 	})
-	r.passes(t, 1)
+	require.Eventually(t, func() bool { return r.Stats().Samples >= 1 }, patience, time.Millisecond)
 	return r
 }
 
