@@ -14,8 +14,8 @@ type part struct {
 // programme is every trial, in order. What is sent at once is many times smaller than a socket's buffer.
 func programme() []part {
 	return []part{
-		{name: "one-shots", port: 8441, processes: 1000, sending: sending{sends: 1, bytes: 100}},
-		{name: "one-shots in another namespace", port: 8442, processes: 1000, contained: true, sending: sending{sends: 1, bytes: 100}},
+		{name: "one-shots", port: 8441, processes: 400, sending: sending{sends: 1, bytes: 100}},
+		{name: "one-shots in another namespace", port: 8442, processes: 400, contained: true, sending: sending{sends: 1, bytes: 100}},
 		{name: "one-shots closed by RST", port: 8443, processes: 100, sending: sending{sends: 1, bytes: 100, reset: true}},
 		{name: "one connection", port: 8444, processes: 1,
 			sending: sending{sends: 30, bytes: 1000, every: 100 * time.Millisecond, lingers: true}},

@@ -29,13 +29,14 @@ const (
 // sensor is the real binary, watching.
 type sensor struct{ cmd *exec.Cmd }
 
-// startSensor returns when the sensor has looked once.
+// startSensor returns when the sensor has looked once and has found its level, or does not find any.
 func startSensor() (*sensor, error) {
 	s := &sensor{exec.Command(sensorBinary, "--listen_socket", sensorSocket, "--state_dir", sensorState, "--cpu_budget", budget)}
 	s.cmd.Stdout, s.cmd.Stderr = os.Stdout, os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	err := await(func() (bool, error) {
 		conn, err := net.Dial("unix", sensorSocket) // without one a query would start a sensor of its own
 		if err != nil {
@@ -43,7 +44,8 @@ func startSensor() (*sensor, error) {
 		}
 		conn.Close()
 		standing, err := s.standing()
-		return standing.Status["samples"] != "0", err
+		levelled := standing.Level() != "none" || time.Since(begun) > settled
+		return standing.Status["samples"] != "0" && levelled, err
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the sensor: %w", err), s.stop())

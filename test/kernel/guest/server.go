@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/test/kernel/figures"
 )
@@ -27,7 +30,7 @@ func (n network) receive(protocol string, port uint16) (*receiver, error) {
 			}
 			r.socket = conn
 			go r.drainPackets(conn)
-			return conn.(*net.UDPConn).SetReadBuffer(4 << 20)
+			return enlarge(conn.(*net.UDPConn))
 		}
 		listener, err := net.Listen("tcp4", address)
 		if err != nil {
@@ -38,6 +41,19 @@ func (n network) receive(protocol string, port uint16) (*receiver, error) {
 		return nil
 	})
 	return r, err
+}
+
+// enlarge has the kernel hold everything that is sent here, should no one read it meanwhile.
+func enlarge(conn *net.UDPConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var refused error
+	err = raw.Control(func(fd uintptr) {
+		refused = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
+	})
+	return errors.Join(err, refused)
 }
 
 func (r *receiver) drainPackets(conn net.PacketConn) {
