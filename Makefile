@@ -12,7 +12,7 @@ KERNELS  ?=
 .PHONY: help build demo test check unit fuzz e2e bench corpus test-kernel clean FORCE
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BINARY) ## build/beaconwatch.ext: one static binary
 

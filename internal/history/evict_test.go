@@ -100,6 +100,18 @@ func TestExecGivesAProcessANewProgram(t *testing.T) {
 	require.Equal(t, 2, s.Stats().Pairs)
 }
 
+func TestFlowsWithoutAProcessAreKeptApart(t *testing.T) {
+	s := newStore(t, Config{})
+	for i := range 10 { // sampled, then destroyed: the notice does not say whose the socket was
+		key := &Key{Program: process.Program{UID: uint32(i % 2 * 1000)}}
+		s.Record(key, process.ID{}, data("192.0.2.1:443", time.Duration(i)*time.Second, 100))
+	}
+	var bytes uint64
+	s.Flows(Filter{}, func(f *Flow) { bytes += f.Totals.Bytes })
+	require.EqualValues(t, 1000, bytes)
+	require.Equal(t, 2, s.Stats().Flows)
+}
+
 func TestAliveNamesTheGone(t *testing.T) {
 	s := newStore(t, Config{MaxPairs: 1})
 	var v View

@@ -27,6 +27,15 @@ type Flow struct {
 type flowKey struct {
 	id          process.ID
 	destination send.Destination
+	// unowned tells flows without a process apart, which all have the zero ID: their keys differ by user, or by host.
+	unowned Key
+}
+
+func flowKeyOf(key *Key, id process.ID, d send.Destination) flowKey {
+	if id == (process.ID{}) {
+		return flowKey{destination: d, unowned: *key}
+	}
+	return flowKey{id: id, destination: d}
 }
 
 // recent is how many gaps and sizes a flow keeps for its medians.

@@ -162,7 +162,7 @@ func (s *Store) join(prog *program, p *pair) {
 
 // flow finds the flow, and with it pair and program, by one look-up where all exist.
 func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
-	k := flowKey{id: id, destination: d}
+	k := flowKeyOf(key, id, d)
 	if f := s.flows[k]; f != nil && f.pair.program.key == *key {
 		s.flowUse.MoveToBack(f.place)
 		return f

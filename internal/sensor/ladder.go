@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -148,7 +149,7 @@ func (c *climber) openBelow(i int) (int, Source) {
 }
 
 func (c *climber) refuse(i int, err error) {
-	r := refusal{text: err.Error()}
+	r := refusal{text: strings.ReplaceAll(err.Error(), "\n", "; ")} // joined errors are lines
 	errors.As(err, &r.errno)
 	c.mu.Lock()
 	known := c.reasons[i] == r
