@@ -136,6 +136,7 @@ func (in *instrument) host(configHash string) table.Host {
 	h.ResidentSize = residentSize()
 	known := in.resolver.Stats()
 	h.Unreadable, h.Hidden, h.Deferred = uint64(known.Unreadable), known.Hidden, known.Deferred
+	h.ProcessEvents = known.Events.Active
 	return h
 }
 

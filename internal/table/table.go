@@ -48,6 +48,8 @@ type Host struct {
 	Unreadable uint64
 	Hidden     bool
 	Deferred   uint64
+	// ProcessEvents: the kernel tells of processes that begin and end, so that the briefest are named.
+	ProcessEvents bool
 }
 
 // All returns every table, in the order of the documentation.

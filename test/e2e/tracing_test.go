@@ -10,10 +10,11 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
 )
 
-// tracing starts a sensor that may use eBPF; where this kernel refuses, the test cannot run.
-func tracing(t *testing.T, where *namespace) *sensor {
+// tracing starts a sensor that may use eBPF, in the namespace of the tests: its programs see all of the host, and process events
+// are told in the first network namespace only. Where this kernel refuses, the test cannot run.
+func tracing(t *testing.T) *sensor {
 	t.Helper()
-	s := newSensor(t, where, "--level", "L3")
+	s := newSensor(t, nil, "--level", "L3")
 	require.Eventually(t, func() bool {
 		return one(t, s, "SELECT level FROM beacon_sensor_status")["level"] != "none"
 	}, patience, 20*time.Millisecond)
@@ -24,31 +25,31 @@ func tracing(t *testing.T, where *namespace) *sensor {
 	return s
 }
 
-// TestOneShotProcessesAtL3: 200 processes, one after the other, connect, send, close and exit at once. At L0 most of them
-// would be unattributed. Every byte is told once; who sent it is known but for a process that was gone before the event of its
-// exec had been read, which a busy machine makes possible.
+// TestOneShotProcessesAtL3: 100 processes connect, send, wait 60 ms for an answer, as curl from a timer does, and exit. Between
+// two looks of L0 most of them would come and go unattributed. Every byte is told once, and named is who sent it, but for the few
+// that a busy machine hides for so long. It runs alone.
 func TestOneShotProcessesAtL3(t *testing.T) {
-	t.Parallel()
+	const processes = 100
 	host, outside := network(t)
-	s := tracing(t, host)
+	s := tracing(t)
 	a := newActor(t, host, "oneshot")
 	to := sink(t, outside, public4)
-	a.sendOften(t, 200, 1, once(to, 333, 0))
+	a.sendOften(t, processes, 2, once(to, 333, 60*time.Millisecond))
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS connections FROM process_outbound_stats WHERE remote_port = "+portOf(t, to))
-		require.EqualValues(c, 200*333, number(c, row, "bytes"))
-		require.EqualValues(c, 200, number(c, row, "connections"))
+		require.EqualValues(c, processes*333, number(c, row, "bytes"))
+		require.EqualValues(c, processes, number(c, row, "connections"))
 	}, patience, 100*time.Millisecond)
 	row := one(t, s, "SELECT count(*) AS n FROM process_outbound_stats WHERE connections = 1 AND bytes_sent = 333 AND path = "+quoted(a.path))
-	t.Logf("%s of 200 named", row["n"])
-	require.GreaterOrEqual(t, number(t, row, "n"), 100.)
+	t.Logf("%s of %d named", row["n"], processes)
+	require.GreaterOrEqual(t, number(t, row, "n"), 0.95*processes)
 }
 
 // TestDatagramsAreCountedAtL3: a UDP beacon, which no other level sees the bytes of.
 func TestDatagramsAreCountedAtL3(t *testing.T) {
 	t.Parallel()
 	host, outside := network(t)
-	s := tracing(t, host)
+	s := tracing(t)
 	a := newActor(t, host, "datagrams")
 	to := sinkFor(t, outside, "udp", public4)
 	a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "udp", Address: to, Interval: 300 * time.Millisecond,
