@@ -89,16 +89,11 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version})
+	host, err := newTableHost(in.plugins, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer host.Close()
-	for _, p := range in.plugins {
-		if err := host.RegisterTable(p); err != nil {
-			return nil, nil, err
-		}
-	}
 	watching, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- in.sensor.Run(watching) }()

@@ -16,7 +16,6 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
-	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 )
 
 // query asks a running sensor, an osquery, or a private sensor of its own.
@@ -133,18 +132,13 @@ func (q *query) connect(cmd *cobra.Command, cfg config.Config, once bool) (shell
 
 // private starts a sensor for this command alone.
 func (q *query) private(cmd *cobra.Command, cfg config.Config) (shell.Querier, func(), error) {
-	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version})
-	if err != nil {
-		return nil, nil, err
-	}
 	in, err := newInstrument(cfg, logger(cfg, false))
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, p := range in.plugins {
-		if err := host.RegisterTable(p); err != nil {
-			return nil, nil, err
-		}
+	host, err := newTableHost(in.plugins, nil)
+	if err != nil {
+		return nil, nil, err
 	}
 	watching, stop := context.WithCancel(cmd.Context())
 	ended := make(chan error, 1)

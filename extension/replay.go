@@ -139,28 +139,14 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 		return nil, replay.Stats{}, err
 	}
 	ranker.Refresh()
-	host, err := replayHost(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
+	host, err := newTableHost(table.All(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
 		Hostname: func(a netip.Addr) (string, string) {
 			if name, ok := names[a]; ok {
 				return name, "recorded"
 			}
 			return "", ""
-		}})
+		}}), nil)
 	return host, reader.Stats(), err
-}
-
-func replayHost(d table.Deps) (*sqlhost.Host, error) {
-	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version})
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range table.All(d) {
-		if err := host.RegisterTable(p); err != nil {
-			host.Close()
-			return nil, err
-		}
-	}
-	return host, nil
 }
 
 // tellReplay says on standard error what was read, what was not and why.
