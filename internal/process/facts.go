@@ -1,0 +1,37 @@
+package process
+
+import "time"
+
+// Facts is what an examination of a running process and its executable found: evidence for a verdict, never a verdict.
+// The zero value says that nothing is known.
+type Facts struct {
+	// Examined: the executable file was read. Without it every field below but those of the process is unknown.
+	Examined bool
+	// Device, Inode, Size, Mode (permission and type bits as in stat(2)), Owner and Changed (the later of mtime and ctime)
+	// are those of the executable, read through /proc/PID/exe where the process still lives.
+	Device, Inode uint64
+	Size          int64
+	Mode          uint32
+	Owner         uint32
+	Changed       time.Time
+	// SHA256 of the executable in lower-case hex; empty if it is larger than the cap or not hashed yet.
+	SHA256 string
+	// Elsewhere: the path leads to another file in the host's own mount namespace (a bind mount, a container's root).
+	Elsewhere bool
+	// Package, PackageVersion and PackageManager ("dpkg", "rpm") name the package that lists the path; empty if none does.
+	Package, PackageVersion, PackageManager string
+	// Intact: the file has the digest its package recorded for it. Altered: it has another. Neither: no digest is recorded.
+	Intact, Altered bool
+	// Protected: the file and every directory above it belong to root and can be written by nobody else.
+	Protected bool
+	// SelfWritable: the user the process runs as, root excepted, could replace the executable.
+	SelfWritable bool
+	// FirstSeen is when this file identity (device, inode, size, change time) was first seen on this host.
+	FirstSeen time.Time
+	// Preload: LD_PRELOAD or LD_AUDIT is set in the process's environment (proc_pid_environ(5)). Its value is not kept.
+	Preload bool
+	// Terminal: the process has a controlling terminal (tty_nr in proc_pid_stat(5)).
+	Terminal bool
+	// Image is the container image where the runtime's files on this host tell it.
+	Image string
+}
