@@ -1,9 +1,6 @@
 package packet
 
 import (
-	"fmt"
-	"runtime"
-
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
@@ -45,30 +42,4 @@ func filter() []bpf.Instruction {
 		reject: bpf.RetConstant{Val: 0},
 		accept: bpf.RetConstant{Val: snap},
 	}
-}
-
-// inNamespace calls f with the thread in the network namespace open at descriptor ns; 0 is where the thread is already. A
-// socket made by f stays in that namespace.
-func inNamespace(ns int, f func() error) error {
-	if ns == 0 {
-		return f()
-	}
-	runtime.LockOSThread()
-	own, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("own network namespace: %w", err)
-	}
-	defer unix.Close(own)
-	if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("enter network namespace: %w", err)
-	}
-	err = f()
-	if back := unix.Setns(own, unix.CLONE_NEWNET); back != nil {
-		// the thread is lost to this namespace: left locked, it ends with its goroutine and serves nobody else
-		return fmt.Errorf("leave network namespace: %w", back)
-	}
-	runtime.UnlockOSThread()
-	return err
 }

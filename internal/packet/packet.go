@@ -18,6 +18,8 @@ import (
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/netns"
 )
 
 // snap is how much of a packet is copied: the largest IPv4 header and a TCP header, more than IPv6 needs.
@@ -61,7 +63,7 @@ func Open(cfg Config) (*Conn, error) {
 		cfg.ReceiveBuffer = 4 << 20
 	}
 	var fd int
-	err := inNamespace(cfg.NetNS, func() (err error) {
+	err := netns.Do(cfg.NetNS, func() (err error) {
 		// with no protocol nothing arrives before the filter is there
 		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		return err

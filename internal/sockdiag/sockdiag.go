@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/netns"
 )
 
 // chunkSize is the largest netlink message batch the kernel builds for a dump when the reader offers that much room
@@ -78,7 +80,7 @@ func (c *Conn) Close() error {
 
 // open opens a bound sock_diag socket in the namespace ns with a receive buffer of size bytes if that is allowed.
 func open(ns, flags, size int) (fd int, err error) {
-	err = inNamespace(ns, func() error {
+	err = netns.Do(ns, func() error {
 		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|flags, unix.NETLINK_SOCK_DIAG)
 		return err
 	})

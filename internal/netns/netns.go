@@ -1,4 +1,6 @@
-package sockdiag
+// Package netns makes a call inside another network namespace (network_namespaces(7)): a socket or file opened there stays
+// there. It does not find namespaces and keeps none.
+package netns
 
 import (
 	"fmt"
@@ -7,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNamespace calls f with the thread in the network namespace open at descriptor ns; 0 is where the thread is already. A
-// socket made by f stays in that namespace, so this is needed once for a socket.
-func inNamespace(ns int, f func() error) error {
+// Do calls f with the thread in the network namespace open at descriptor ns, and brings the thread back; 0 is where the thread
+// is already. Entering takes CAP_SYS_ADMIN; errors wrap the kernel's syscall.Errno.
+func Do(ns int, f func() error) error {
 	if ns == 0 {
 		return f()
 	}
