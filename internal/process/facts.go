@@ -26,8 +26,15 @@ type Facts struct {
 	Protected bool
 	// SelfWritable: the user the process runs as, root excepted, could replace the executable.
 	SelfWritable bool
-	// FirstSeen is when this file identity (device, inode, size, change time) was first seen on this host.
+	// FirstSeen is when this file identity (device, inode, size, change time) was first seen on this host. Initial: that was
+	// within the first day of the record itself, when everything is seen for the first time and nothing follows from it.
 	FirstSeen time.Time
+	Initial   bool
+	// ScriptPackage, ScriptIntact, ScriptAltered and ScriptProtected say the same of the script file that an interpreter
+	// runs, where Program.Script is the absolute path of one: without them an entry for a script could be borrowed by
+	// anybody who can write a file of that name.
+	ScriptPackage                                string
+	ScriptIntact, ScriptAltered, ScriptProtected bool
 	// Preload: LD_PRELOAD or LD_AUDIT is set in the process's environment (proc_pid_environ(5)). Its value is not kept.
 	Preload bool
 	// Terminal: the process has a controlling terminal (tty_nr in proc_pid_stat(5)).
