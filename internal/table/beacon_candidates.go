@@ -53,7 +53,7 @@ func beaconCandidates(d Deps) *table.Plugin {
 		text("interval_class", "Interval in logarithmic steps that stay the same while the beacon does"),
 		text("size_class", "Payload size in logarithmic steps that stay the same while the beacon does"),
 	})
-	generate := func(_ context.Context, q table.QueryContext) ([]map[string]string, error) {
+	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
 		filters, ok := matching(q)
 		if !ok {
 			return nil, nil
@@ -64,13 +64,15 @@ func beaconCandidates(d Deps) *table.Plugin {
 			maxGap = millis(d.Sensor.Status().MaxGap)
 		}
 		var rows []map[string]string
+		reads := projectionOf(ctx)
 		for _, f := range filters {
 			found := snapshot.Select(f)
 			rows = slices.Grow(rows, len(found))
 			for _, c := range found {
-				r := candidateRow(d, c)
+				r := reads.row(64)
+				candidateRow(r, d, c)
 				r["max_gap_ms"] = maxGap
-				rows = append(rows, r)
+				rows = append(rows, reads.keep(r))
 			}
 		}
 		return rows, nil
@@ -80,8 +82,7 @@ func beaconCandidates(d Deps) *table.Plugin {
 		table.WithExample("SELECT path, remote_address, remote_port, interval_ms, jitter, size_bytes, score, reason FROM beacon_candidates WHERE score >= 0.5 AND insufficient = 0 ORDER BY evidence DESC;"))
 }
 
-func candidateRow(d Deps, c *candidate.Candidate) row {
-	r := make(row, 64)
+func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	res := &c.Result
 	info := processRow(r, c.Process, c.Key.Program, c.Socket.NetNS, d.Process)
 	endpointRow(r, d, c.Destination, c.Socket, c.Class)
@@ -104,5 +105,4 @@ func candidateRow(d Deps, c *candidate.Candidate) row {
 	r["reason"], r["signature"] = res.Reason(), clean(c.Signature)
 	r["reason_codes"] = strings.Join(res.ReasonCodes(), ",")
 	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
-	return r
 }

@@ -25,14 +25,19 @@ func processOutboundStats(d Deps) *table.Plugin {
 		integer("exited", "1 if the process has ended"),
 		text("quality", "Worst quality of a report: exact, jiffy, aggregated or inferred"),
 	})
-	generate := func(_ context.Context, q table.QueryContext) ([]map[string]string, error) {
+	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
 		filters, ok := matching(q)
 		if !ok {
 			return nil, nil
 		}
 		var rows []map[string]string
+		reads := projectionOf(ctx)
 		for _, f := range filters {
-			d.Store.Flows(f, func(fl *history.Flow) { rows = append(rows, flowRow(d, fl)) })
+			d.Store.Flows(f, func(fl *history.Flow) {
+				r := reads.row(36)
+				flowRow(r, d, fl)
+				rows = append(rows, reads.keep(r))
+			})
 		}
 		return rows, nil
 	}
@@ -41,8 +46,7 @@ func processOutboundStats(d Deps) *table.Plugin {
 		table.WithExample("SELECT pid, path, remote_address, remote_port, send_count, bytes_sent, interval_median_ms, size_median FROM process_outbound_stats ORDER BY bytes_sent DESC;"))
 }
 
-func flowRow(d Deps, f *history.Flow) row {
-	r := make(row, 36)
+func flowRow(r row, d Deps, f *history.Flow) {
 	info := processRow(r, f.Process, f.Key.Program, f.Socket.NetNS, d.Process)
 	endpointRow(r, d, f.Destination, f.Socket, d.Class(f.Destination))
 	t := &f.Totals
@@ -56,5 +60,4 @@ func flowRow(d Deps, f *history.Flow) row {
 	}
 	r["size_median"], r["size_mad"] = number(f.SizeMedian), number(f.SizeMAD)
 	r["exited"], r["quality"] = flag(info.Exited), t.Quality.String()
-	return r
 }

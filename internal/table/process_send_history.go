@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 
@@ -22,7 +23,7 @@ func processSendHistory(d Deps) *table.Plugin {
 		integer("failed", "1 if every attempt in it failed to connect"),
 		text("quality", "Worst quality of a report in it: exact, jiffy, aggregated or inferred"),
 	})
-	generate := func(_ context.Context, q table.QueryContext) ([]map[string]string, error) {
+	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
 		filters, ok := matching(q)
 		if !ok {
 			return nil, nil
@@ -31,8 +32,9 @@ func processSendHistory(d Deps) *table.Plugin {
 			rows []map[string]string
 			view history.View
 		)
+		reads := projectionOf(ctx)
 		for _, f := range filters {
-			d.Store.Pairs(f, &view, func(v *history.View) { rows = appendBursts(rows, d, v) })
+			d.Store.Pairs(f, &view, func(v *history.View) { rows = appendBursts(rows, reads, d, v) })
 		}
 		return rows, nil
 	}
@@ -41,17 +43,16 @@ func processSendHistory(d Deps) *table.Plugin {
 		table.WithExample("SELECT datetime(time, 'unixepoch') AS at, bytes, interval_ms FROM process_send_history WHERE path = '/usr/bin/curl' ORDER BY time_ms;"))
 }
 
-func appendBursts(rows []map[string]string, d Deps, v *history.View) []map[string]string {
-	common := make(row, 32)
-	processRow(common, v.Latest, v.Key.Program, v.Socket.NetNS, d.Process)
-	endpointRow(common, d, v.Destination, v.Socket, d.Class(v.Destination))
-	common["host"] = clean(v.Key.Host)
+func appendBursts(rows []map[string]string, reads *projection, d Deps, v *history.View) []map[string]string {
+	all := make(row, 32)
+	processRow(all, v.Latest, v.Key.Program, v.Socket.NetNS, d.Process)
+	endpointRow(all, d, v.Destination, v.Socket, d.Class(v.Destination))
+	all["host"] = clean(v.Key.Host)
+	common := reads.keep(all)
 	offset := d.Clock.Offset()
 	for i, b := range v.Bursts {
-		r := make(row, len(common)+8)
-		for k, value := range common {
-			r[k] = value
-		}
+		r := reads.row(len(common) + 8)
+		maps.Copy(r, common)
 		at := time.Unix(0, int64(b.At.Add(offset)))
 		r["time"] = strconv.FormatInt(at.Unix(), 10)
 		r["time_ms"] = strconv.FormatInt(at.UnixMilli(), 10)
@@ -60,7 +61,7 @@ func appendBursts(rows []map[string]string, d Deps, v *history.View) []map[strin
 			r["interval_ms"] = millis(b.At.Sub(v.Bursts[i-1].At))
 		}
 		r["resolution_ms"], r["failed"], r["quality"] = millis(b.Within), flag(b.Failed), b.Quality.String()
-		rows = append(rows, r)
+		rows = append(rows, reads.keep(r))
 	}
 	return rows
 }

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/osquery/osquery-go/plugin/table"
-
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/history"
@@ -53,7 +51,7 @@ type Host struct {
 }
 
 // All returns every table, in the order of the documentation.
-func All(d Deps) []*table.Plugin {
+func All(d Deps) []Table {
 	if d.Process == nil {
 		d.Process = func(process.ID) (process.Info, bool) { return process.Info{}, false }
 	}
@@ -63,9 +61,9 @@ func All(d Deps) []*table.Plugin {
 	if d.Class == nil {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
 	}
-	tables := []*table.Plugin{beaconCandidates(d), processOutboundStats(d), processSendHistory(d)}
+	tables := []Table{{beaconCandidates(d)}, {processOutboundStats(d)}, {processSendHistory(d)}}
 	if !d.Replay {
-		tables = append(tables, beaconSensorStatus(d), beaconSensorSources(d))
+		tables = append(tables, Table{beaconSensorStatus(d)}, Table{beaconSensorSources(d)})
 	}
 	return tables
 }

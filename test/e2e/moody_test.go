@@ -59,9 +59,11 @@ func (c *moodyConn) Write(b []byte) (int, error) {
 		case <-time.After(4 * time.Second): // the extension waits 3
 		}
 	case rubbish:
-		for i := range b {
-			b[i] = byte(rand.Uint32())
+		noise := make([]byte, len(b))
+		for i := range noise {
+			noise[i] = byte(rand.Uint32())
 		}
+		return c.Conn.Write(noise)
 	case curt:
 		n, err := c.Conn.Write(b[:len(b)/2])
 		c.Close()
