@@ -1,0 +1,13 @@
+-- beaconwatch: the sensor is running
+--
+-- pack: policy
+-- attack: T1562.001
+-- references:
+--   * https://osquery.readthedocs.io/en/stable/deployment/extensions/
+-- tags: health, policy
+-- platform: linux
+-- false positives:
+--   * the first minute after osqueryd starts
+-- value: Passes where osquery has the extension. Uses osquery's own table only, so it fails, and is not skipped, without it.
+-- resolution: Start it with systemctl start beaconwatch, or see packs/install-fleet.md; beaconwatch.ext doctor says what is missing.
+SELECT 1 FROM osquery_extensions WHERE name = 'beaconwatch';

@@ -1,0 +1,31 @@
+-- The sensor was blinded while it ran: a source was lost, its level fell to the floor, or it was flooded until it forgot
+-- pairs or lost events. Counts are given as powers of ten, so that a row changes when the matter gets ten times worse.
+--
+-- pack: detection
+-- attack: T1562, T1562.001, T1499
+-- references:
+--   * https://attack.mitre.org/techniques/T1562/001/
+-- tags: alert, tampering, health
+-- platform: linux
+-- interval: 300
+-- mode: differential
+-- denylist: false
+-- false positives:
+--   * a busy proxy or crawler that talks to more destinations than max_pairs
+--   * a seccomp profile or kernel that never granted more than level proc
+-- value: Flooding a sensor is the cheapest way to make it forget a beacon; doing so is itself the alert.
+SELECT 'source_lost' AS finding, protocol || ' by ' || source || ' ended: ' || reason AS detail
+FROM beacon_sensor_sources
+WHERE active = 0 AND events > 0 AND reason <> ''
+UNION ALL
+SELECT 'level', level || ': ' || level_reason
+FROM beacon_sensor_status
+WHERE level IN ('proc', 'none')
+UNION ALL
+SELECT 'evictions', 'at least 1' || substr('000000000000', 1, length(evictions) - 1) || ' pairs forgotten'
+FROM beacon_sensor_status
+WHERE evictions > 0
+UNION ALL
+SELECT 'lost_events', 'at least 1' || substr('000000000000', 1, length(lost_events) - 1) || ' events lost'
+FROM beacon_sensor_status
+WHERE lost_events >= 1000;
