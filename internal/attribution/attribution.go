@@ -24,6 +24,9 @@ type Config struct {
 	Root string
 	// Redact takes secrets out of a command line before it is kept. nil keeps command lines as they are.
 	Redact func(cmdline string) string
+	// Met is told of each process that is found to own a socket, and again when it runs another program, with what is known
+	// so far. It is called on the hot path with a lock held: it must return at once and not call back. May be nil.
+	Met func(process.Info)
 	// MaxProcesses bounds the processes described, ended ones included, and apart from these those that were witnessed
 	// without having owned a socket yet. Default 8192 of each.
 	MaxProcesses int

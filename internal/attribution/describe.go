@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 )
@@ -127,6 +129,10 @@ func (r *Resolver) perishable(p procfs.PID, b *procfs.Buffer, info *process.Info
 		cwd, _ = p.Cwd(b) // without it a relative script stays relative
 	}
 	info.NetNS, _ = p.NetNS(b)
+	var st unix.Statx_t
+	if err := p.ExeStat(&st); err == nil {
+		info.Executable = process.FileOf(&st)
+	}
 	info.Cmdline = r.cmdline(args)
 	info.Program.Path, info.Program.Script = process.Printable(exe, process.MaxText), process.Script(exe, args, cwd)
 	return nil
@@ -137,7 +143,7 @@ func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, s
 	if err := p.Stat(b, stat); err != nil {
 		return err
 	}
-	info.Name = process.Printable(string(stat.Comm), process.MaxText)
+	info.Name, info.Terminal = process.Printable(string(stat.Comm), process.MaxText), stat.Terminal != 0
 	uids, err := p.UIDs(b)
 	if err != nil {
 		return err

@@ -51,7 +51,7 @@ func (i *image) inherit(from *image) {
 	to, f := &i.info, &from.info
 	to.Program.UID, to.Program.Workload = f.Program.UID, f.Program.Workload
 	to.CgroupPath, to.SystemdUnit = f.CgroupPath, f.SystemdUnit
-	to.ContainerID, to.ContainerRuntime = f.ContainerID, f.ContainerRuntime
+	to.ContainerID, to.ContainerRuntime, to.Terminal = f.ContainerID, f.ContainerRuntime, f.Terminal
 }
 
 // is reports whether a process that started then is this life.

@@ -5,18 +5,24 @@ import "github.com/beaconwatch/beaconwatch/internal/process"
 // enroll remembers a process that has owned a socket, with its parents if they were witnessed, and has Run complete the
 // description. It needs mu.
 func (r *Resolver) enroll(info process.Info, stack uint64, now int64) *entry {
-	defer r.alert()
 	k := r.lineage.living(info.ID.PID)
-	if k == nil || !k.is(info.ID.StartTicks) {
-		return r.processes.add(info, stack, now)
+	witnessed := k != nil && k.is(info.ID.StartTicks)
+	if witnessed {
+		k.ancestry(&info)
 	}
-	k.ancestry(&info)
-	k.own(r.processes.add(info, stack, now))
-	return k.owner
+	e := r.processes.add(info, stack, now)
+	if witnessed {
+		k.own(e)
+	}
+	r.announce(info)
+	return e
 }
 
-// alert tells Run that a process awaits its description.
-func (r *Resolver) alert() {
+// announce tells of a process that has owned a socket, and Run that it awaits its description.
+func (r *Resolver) announce(info process.Info) {
+	if r.config.Met != nil {
+		r.config.Met(info)
+	}
 	select {
 	case r.wake <- struct{}{}:
 	default: // Run is already due to wake
@@ -63,7 +69,7 @@ func (r *Resolver) enter(k *kin) *entry {
 	case r.lineage.certain(k):
 		k.owner = r.processes.add(k.info(), k.image.stack, r.now())
 		k.owner.born = k.born
-		r.alert()
+		r.announce(k.owner.info)
 	default:
 		return nil
 	}

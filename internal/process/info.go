@@ -5,8 +5,12 @@ import "time"
 // Info is what is known of one process for the rows it causes. Fields that could not be read are zero. Cmdline fields are
 // redacted and length-capped before they are stored.
 type Info struct {
-	ID                 ID
-	Program            Program
+	ID      ID
+	Program Program
+	// Executable is the file the process runs, as it was when it was read; the zero File if that could not be told.
+	Executable File
+	// Terminal: the process had a controlling terminal.
+	Terminal           bool
 	Name               string
 	Cmdline            string
 	Username           string

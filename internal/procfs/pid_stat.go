@@ -21,7 +21,9 @@ type PIDStat struct {
 	Comm   []byte
 	State  byte
 	Parent int32
-	Flags  uint32
+	// Terminal is the device number of the controlling terminal, 0 without one.
+	Terminal int32
+	Flags    uint32
 	// Threads is how many threads the process has; 0 once it is a zombie without any.
 	Threads int32
 	// StartTicks is when the process started, in ClockTicks since boot. execve(2) does not change it.
@@ -61,14 +63,17 @@ func parsePIDStat(line []byte, s *PIDStat) error {
 		switch field {
 		case 3:
 			continue
-		case 4, 20:
+		case 4, 7, 20:
 			v, err := strconv.ParseInt(string(word), 10, 32)
 			if err != nil {
 				return errStat
 			}
-			if field == 4 {
+			switch field {
+			case 4:
 				s.Parent = int32(v)
-			} else {
+			case 7:
+				s.Terminal = int32(v)
+			case 20:
 				s.Threads = int32(v)
 			}
 		case 9, 22, 28:

@@ -24,6 +24,8 @@ func TestParsePIDStat(t *testing.T) {
 			Comm: []byte("x) Z 9 (y) R 1\n"), State: 'S', Parent: 1, Flags: 4194560, Threads: 3, StartTicks: 4711, StartStack: stack}},
 		{name: "no name at all", line: "17 ()" + statRest,
 			want: PIDStat{Comm: []byte{}, State: 'S', Parent: 1, Flags: 4194560, Threads: 3, StartTicks: 4711, StartStack: stack}},
+		{name: "with a terminal", line: strings.Replace("17 (sshd)"+statRest, " 17 17 0 -1 ", " 17 17 34816 17 ", 1), want: PIDStat{
+			Comm: []byte("sshd"), State: 'S', Parent: 1, Terminal: 34816, Flags: 4194560, Threads: 3, StartTicks: 4711, StartStack: stack}},
 		{name: "empty", line: "", bad: true},
 		{name: "no parenthesis", line: "17 sshd S 1", bad: true},
 		{name: "parentheses the wrong way round", line: "17 )sshd(" + statRest, bad: true},

@@ -25,6 +25,16 @@ func (p PID) UIDs(b *Buffer) (UIDs, error) {
 	return parseUIDs(text)
 }
 
+// GIDs returns the groups whose rights the process has, from the Gid and Groups lines of /proc/PID/status: the effective
+// one and the supplementary ones, as far as they stand in its first 16 KiB.
+func (p PID) GIDs(b *Buffer) ([]uint32, error) {
+	text, err := p.read("status", b)
+	if err != nil {
+		return nil, err
+	}
+	return parseGIDs(text)
+}
+
 // Effective returns the effective user of the process, by fstat(2) of its directory where that tells: the kernel shows
 // processes that may not be dumped (those that gave up root, for one) as owned by root, and only these are looked up in
 // status, which costs 30 times more.
@@ -62,4 +72,33 @@ func parseUIDs(text []byte) (UIDs, error) {
 		return UIDs{Real: uint32(ruid), Effective: uint32(euid)}, nil
 	}
 	return UIDs{}, errStatus
+}
+
+// parseGIDs decodes "Gid:\treal\teffective\tsaved\tfilesystem" and "Groups:\tone two …".
+func parseGIDs(text []byte) ([]uint32, error) {
+	var groups []uint32
+	for line := range bytes.Lines(text) {
+		words := bytes.Fields(line)
+		switch {
+		case len(words) == 0:
+			continue
+		case string(words[0]) == "Gid:" && len(words) >= 3:
+			words = words[2:3]
+		case string(words[0]) == "Groups:":
+			words = words[1:]
+		default:
+			continue
+		}
+		for _, w := range words {
+			gid, err := strconv.ParseUint(string(w), 10, 32)
+			if err != nil {
+				return nil, errStatus
+			}
+			groups = append(groups, uint32(gid))
+		}
+	}
+	if groups == nil {
+		return nil, errStatus
+	}
+	return groups, nil
 }

@@ -21,6 +21,19 @@ func TestParseUIDs(t *testing.T) {
 	}
 }
 
+func TestParseGIDs(t *testing.T) {
+	got, err := parseGIDs([]byte("Uid:\t1\t2\t3\t4\nGid:\t10\t20\t30\t40\nGroups:\t4 27 1000 \nNStgid:\t7\n"))
+	require.NoError(t, err)
+	require.Equal(t, []uint32{20, 4, 27, 1000}, got)
+	got, err = parseGIDs([]byte("Gid:\t0\t0\t0\t0\nGroups:\t \n"))
+	require.NoError(t, err)
+	require.Equal(t, []uint32{0}, got)
+	for _, bad := range []string{"", "Gid:\t1\n", "Gid:\t1\tx\t1\t1\n", "Groups:\t4294967296\n", "Groups:\n"} {
+		_, err := parseGIDs([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
 func TestSplitArgs(t *testing.T) {
 	tests := []struct {
 		name, text string
@@ -128,6 +141,7 @@ func FuzzPIDTexts(f *testing.F) {
 	f.Add(append(entry("x"), entry("17")...))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, _ = parseUIDs(text)
+		_, _ = parseGIDs(text)
 		require.True(t, strings.HasPrefix(parseCgroup(text), "/"))
 		hidepid(text, "/proc")
 		effective(text, 19)

@@ -1,0 +1,34 @@
+package attribution
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+)
+
+// TestMetOnce: whoever asks to be told of owners is told once of each, with the file it runs.
+func TestMetOnce(t *testing.T) {
+	needRoot(t)
+	cmd, sockets := holding(t, 3, "/bin/sleep")
+	var met []process.Info
+	r := resolver(t, Config{Met: func(i process.Info) { met = append(met, i) }})
+	for range 2 {
+		for _, s := range sockets {
+			_, _, ok := r.Owner(s, 0)
+			require.True(t, ok)
+		}
+	}
+	require.Len(t, met, 1)
+	require.EqualValues(t, cmd.Process.Pid, met[0].ID.PID)
+	var st unix.Statx_t
+	require.NoError(t, unix.Statx(unix.AT_FDCWD, met[0].Program.Path, 0, unix.STATX_BASIC_STATS, &st))
+	require.Equal(t, process.FileOf(&st), met[0].Executable)
+	require.False(t, met[0].Terminal)
+	want, err := os.Stat("/bin/sleep")
+	require.NoError(t, err)
+	require.Equal(t, want.Size(), met[0].Executable.Size)
+}
