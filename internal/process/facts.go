@@ -16,10 +16,13 @@ type Facts struct {
 	Changed       time.Time
 	// SHA256 of the executable in lower-case hex; empty if it is larger than the cap or not hashed yet.
 	SHA256 string
-	// Elsewhere: the path leads to another file in the host's own mount namespace (a bind mount, a container's root).
+	// Elsewhere: the path does not lead to this file in the sensor's own mount namespace, or leads there through a mount on
+	// the file itself: a container's root, a bind mount, or the file was replaced or removed before it was examined.
 	Elsewhere bool
-	// Package, PackageVersion and PackageManager ("dpkg", "rpm") name the package that lists the path; empty if none does.
+	// Package, PackageVersion and PackageManager ("dpkg", "rpm", "snap") name the package that lists the path; empty if none
+	// does or the file is Elsewhere. PackageKnown: this was looked up, so that no package means that there is none.
 	Package, PackageVersion, PackageManager string
+	PackageKnown                            bool
 	// Intact: the file has the digest its package recorded for it. Altered: it has another. Neither: no digest is recorded.
 	Intact, Altered bool
 	// Protected: the file and every directory above it belong to root and can be written by nobody else.
@@ -35,8 +38,10 @@ type Facts struct {
 	// anybody who can write a file of that name.
 	ScriptPackage                                string
 	ScriptIntact, ScriptAltered, ScriptProtected bool
-	// Preload: LD_PRELOAD or LD_AUDIT is set in the process's environment (proc_pid_environ(5)). Its value is not kept.
-	Preload bool
+	// Preload: the process was started with LD_PRELOAD or LD_AUDIT in its environment, or with the variable that makes its
+	// interpreter load code (PYTHONPATH, PERL5OPT …). Values are not kept. EnvironRead: the environment could be read while
+	// the process lived; without it nothing is known of Preload.
+	Preload, EnvironRead bool
 	// Terminal: the process has a controlling terminal (tty_nr in proc_pid_stat(5)).
 	Terminal bool
 	// Image is the container image where the runtime's files on this host tell it.
