@@ -11,7 +11,7 @@ func Exact(seed uint64, n int, jitter float64, i int) Flow {
 	p := s.check()
 	s.repeat(0, max(n, 2), payload{size: p.size, vary: p.vary}, s.band(s.period(), jitter))
 	f := s.finish()
-	f.ID, f.Class, f.HeldOut = name+"-"+strconv.Itoa(i), name, true
+	f.ID, f.Class, f.Use = name+"-"+strconv.Itoa(i), name, HeldOut
 	return f
 }
 

@@ -4,7 +4,7 @@ import "math"
 
 // heldOutBenign is traffic without a timer that nobody tunes on.
 func heldOutBenign() []Class {
-	all := []Class{
+	return []Class{
 		{Name: "messaging", About: "a conversation: each message provokes others (Hawkes process)", draw: messaging},
 		{Name: "send-on-delta", About: "a meter that reports when its value has moved enough", draw: sendOnDelta},
 		{Name: "mail-relay", About: "a queue: new mail at random, growing retry delays", draw: mailRelay},
@@ -19,10 +19,6 @@ func heldOutBenign() []Class {
 		{Name: "status-page", About: "a person reloading: a few reloads at a similar pace, then none for long", draw: statusPage},
 		{Name: "shared-proxy", About: "many users behind one program, sizes of all kinds", draw: sharedProxy},
 	}
-	for i := range all {
-		all[i].Kind, all[i].HeldOut = Aperiodic, true
-	}
-	return all
 }
 
 func messaging(s *script) {

@@ -4,7 +4,7 @@ import "math"
 
 // harderImplants are held-out rhythms under more than one strain at a time.
 func harderImplants() []Class {
-	all := []Class{
+	return []Class{
 		{Name: "random-front", About: "one of two or three fronts by lot: one of them sees gaps of any multiple of T", draw: randomFront},
 		{Name: "weary", About: "30 to 50 % jitter, a fifth to two fifths missed, padded, tasked", draw: weary},
 		{Name: "lognormal-sleep", About: "log-normal sleep, σ of 0.1 to 0.35", draw: lognormalSleep},
@@ -13,10 +13,6 @@ func harderImplants() []Class {
 		{Name: "slow-server", About: "an answer takes 5 to 30 % of T, log-normally", draw: slowServer},
 		{Name: "crowded", About: "fixed check-ins among as many or twice as many other requests", draw: crowded},
 	}
-	for i := range all {
-		all[i].HeldOut = true
-	}
-	return all
 }
 
 func randomFront(s *script) {

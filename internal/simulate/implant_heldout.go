@@ -4,7 +4,7 @@ import "math"
 
 // heldOutImplants are rhythms nobody tunes on. Each differs in kind from the classes above, not only in its numbers.
 func heldOutImplants() []Class {
-	all := []Class{
+	return []Class{
 		{Name: "normal-sleep", About: "normally distributed sleep, σ of 3 to 20 % of T", draw: normalSleep},
 		{Name: "triangular-sleep", About: "sum of two uniform draws", draw: triangularSleep},
 		{Name: "choice-of-sleeps", About: "random.choice of two to four fixed sleeps", draw: choiceOfSleeps},
@@ -17,10 +17,6 @@ func heldOutImplants() []Class {
 		{Name: "low-and-slow", About: "once or a few times a day, for weeks", draw: lowAndSlow},
 		{Name: "backing-off-implant", About: "sleeps 10 % longer after each silent hour, capped; then stays", draw: backingOff},
 	}
-	for i := range all {
-		all[i].HeldOut = true
-	}
-	return all
 }
 
 func normalSleep(s *script) {

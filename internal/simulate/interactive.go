@@ -5,13 +5,13 @@ import "math"
 // interactive is traffic that people cause: sessions, bursts and pauses on every scale.
 func interactive() []Class {
 	return []Class{
-		{Name: "browsing", About: "page loads of 3 to 40 requests, reading in between, hours away", Kind: Aperiodic, draw: browsing},
-		{Name: "ssh-session", About: "keystrokes of one packet size, pauses to think", Kind: Aperiodic, draw: sshSession},
-		{Name: "bursty-client", About: "bursts of random length at random times", Kind: Aperiodic, draw: burstyClient},
-		{Name: "package-manager", About: "apt or dnf by hand: runs of requests as fast as the downloads end", Kind: Aperiodic, draw: packageManager},
-		{Name: "bulk-download", About: "range requests and acknowledged uploads, driven by bandwidth", Kind: Aperiodic, draw: bulkDownload},
-		{Name: "mail-client", About: "IMAP IDLE: woken by arriving mail, renewed when nothing came", Kind: Aperiodic, draw: mailClient},
-		{Name: "diurnal", About: "requests of a whole office: a random process whose rate follows the day", Kind: Aperiodic, draw: diurnal},
+		{Name: "browsing", About: "page loads of 3 to 40 requests, reading in between, hours away", draw: browsing},
+		{Name: "ssh-session", About: "keystrokes of one packet size, pauses to think", draw: sshSession},
+		{Name: "bursty-client", About: "bursts of random length at random times", draw: burstyClient},
+		{Name: "package-manager", About: "apt or dnf by hand: runs of requests as fast as the downloads end", draw: packageManager},
+		{Name: "bulk-download", About: "range requests and acknowledged uploads, driven by bandwidth", draw: bulkDownload},
+		{Name: "mail-client", About: "IMAP IDLE: woken by arriving mail, renewed when nothing came", draw: mailClient},
+		{Name: "diurnal", About: "requests of a whole office: a random process whose rate follows the day", draw: diurnal},
 	}
 }
 

@@ -5,13 +5,13 @@ import "math"
 // randomProcesses are the textbook processes a scorer must not fire on, however constant their sizes.
 func randomProcesses() []Class {
 	return []Class{
-		{Name: "poisson", About: "exponential gaps, one constant size", Kind: Aperiodic, draw: poissonConstant},
-		{Name: "poisson-sizes", About: "exponential gaps, log-normal sizes", Kind: Aperiodic, draw: poissonVariable},
-		{Name: "pareto-gaps", About: "heavy-tailed gaps, exponent 1.05 to 2, from a least gap (type I) or from 0 (Lomax)", Kind: Aperiodic, draw: paretoGaps},
-		{Name: "gamma-gaps", About: "gamma gaps of shape 0.4 to 2", Kind: Aperiodic, draw: gammaGaps},
-		{Name: "correlated-gaps", About: "logarithms of the gaps follow an AR(1)", Kind: Aperiodic, draw: correlatedGaps},
-		{Name: "wandering-rate", About: "a Poisson process whose log rate is a random walk", Kind: Aperiodic, draw: wanderingRate},
-		{Name: "on-off", About: "two-state modulated Poisson process", Kind: Aperiodic, draw: onOff},
+		{Name: "poisson", About: "exponential gaps, one constant size", draw: poissonConstant},
+		{Name: "poisson-sizes", About: "exponential gaps, log-normal sizes", draw: poissonVariable},
+		{Name: "pareto-gaps", About: "heavy-tailed gaps, exponent 1.05 to 2, from a least gap (type I) or from 0 (Lomax)", draw: paretoGaps},
+		{Name: "gamma-gaps", About: "gamma gaps of shape 0.4 to 2", draw: gammaGaps},
+		{Name: "correlated-gaps", About: "logarithms of the gaps follow an AR(1)", draw: correlatedGaps},
+		{Name: "wandering-rate", About: "a Poisson process whose log rate is a random walk", draw: wanderingRate},
+		{Name: "on-off", About: "two-state modulated Poisson process", draw: onOff},
 	}
 }
 

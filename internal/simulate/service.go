@@ -5,15 +5,15 @@ import "math"
 // services are programs that work on demand: their rhythm is that of their input.
 func services() []Class {
 	return []Class{
-		{Name: "log-shipper", About: "flushes when the batch is full; the event rate wanders", Kind: Aperiodic, draw: logShipper},
-		{Name: "database-client", About: "a few statements, sent when the web front has a visitor", Kind: Aperiodic, draw: databaseClient},
-		{Name: "retry-with-back-off", About: "doubling delays up to a cap after each failure, then work again", Kind: Aperiodic, draw: retryBackoff},
-		{Name: "keepalive-when-idle", About: "a busy connection whose keepalive timer rarely gets to fire", Kind: Aperiodic, draw: keepaliveWhenIdle},
-		{Name: "batch-jobs", About: "one report after another, each as long as its job took", Kind: Aperiodic, draw: batchJobs},
-		{Name: "web-crawler", About: "next URL when the last one is fetched; the queue runs dry", Kind: Aperiodic, draw: webCrawler},
-		{Name: "iot-events", About: "a motion sensor: equal messages, in clusters, with a hold-off", Kind: Aperiodic, draw: iotEvents},
-		{Name: "fixed-retries", About: "look-ups that fail are asked again twice or thrice, five seconds apart", Kind: Aperiodic, draw: fixedRetries},
-		{Name: "webhooks", About: "notifications of one size when something happens upstream", Kind: Aperiodic, draw: webhooks},
+		{Name: "log-shipper", About: "flushes when the batch is full; the event rate wanders", draw: logShipper},
+		{Name: "database-client", About: "a few statements, sent when the web front has a visitor", draw: databaseClient},
+		{Name: "retry-with-back-off", About: "doubling delays up to a cap after each failure, then work again", draw: retryBackoff},
+		{Name: "keepalive-when-idle", About: "a busy connection whose keepalive timer rarely gets to fire", draw: keepaliveWhenIdle},
+		{Name: "batch-jobs", About: "one report after another, each as long as its job took", draw: batchJobs},
+		{Name: "web-crawler", About: "next URL when the last one is fetched; the queue runs dry", draw: webCrawler},
+		{Name: "iot-events", About: "a motion sensor: equal messages, in clusters, with a hold-off", draw: iotEvents},
+		{Name: "fixed-retries", About: "look-ups that fail are asked again twice or thrice, five seconds apart", draw: fixedRetries},
+		{Name: "webhooks", About: "notifications of one size when something happens upstream", draw: webhooks},
 	}
 }
 

@@ -36,14 +36,39 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// Use says what a class may be used for: the weights of a scorer are chosen by looking at the Tuned ones, HeldOut ones are
+// for judging only. Unseen ones are held out in the strictest sense: they were written when all weights had been chosen, and
+// no choice since has looked at them.
+type Use uint8
+
+// The uses of a class.
+const (
+	Tuned Use = iota
+	HeldOut
+	Unseen
+)
+
+// String returns the name in words.
+func (u Use) String() string {
+	switch u {
+	case Tuned:
+		return "tuned"
+	case HeldOut:
+		return "held out"
+	case Unseen:
+		return "unseen"
+	}
+	return "unknown"
+}
+
 // Flow is what one program sent to one destination (or, where Peer is set, to several) while it was watched. At is
 // sorted, relative to the start of the window, rounded down to Resolution and inside [0, Window]. Bytes has the length of
-// At. Peer, if not nil, has it too and numbers the destination of each send. HeldOut repeats that of the class.
+// At. Peer, if not nil, has it too and numbers the destination of each send. Kind and Use repeat those of the class.
 type Flow struct {
 	ID         string
 	Class      string
 	Kind       Kind
-	HeldOut    bool
+	Use        Use
 	Window     time.Duration
 	Resolution time.Duration
 	At         []time.Duration
@@ -52,27 +77,38 @@ type Flow struct {
 }
 
 // Class is one kind of traffic. The parameters of every flow (period, jitter, sizes, length) are drawn anew from the
-// ranges that software uses. HeldOut classes are for judging only: nobody chooses a weight by looking at them.
+// ranges that software uses.
 type Class struct {
-	Name    string
-	About   string
-	Kind    Kind
-	HeldOut bool
-	draw    func(*script)
+	Name  string
+	About string
+	Kind  Kind
+	Use   Use
+	draw  func(*script)
 }
 
 // Classes returns every class, always in the same order. The slice is the caller's.
 func Classes() []Class {
 	var all []Class
-	all = append(all, implants()...)
-	all = append(all, troubledImplants()...)
-	all = append(all, heldOutImplants()...)
-	all = append(all, harderImplants()...)
-	all = append(all, interactive()...)
-	all = append(all, services()...)
-	all = append(all, randomProcesses()...)
-	all = append(all, heldOutBenign()...)
-	return append(all, timers()...)
+	all = append(all, of(Implant, Tuned, implants())...)
+	all = append(all, of(Implant, Tuned, troubledImplants())...)
+	all = append(all, of(Implant, HeldOut, heldOutImplants())...)
+	all = append(all, of(Implant, HeldOut, harderImplants())...)
+	all = append(all, of(Implant, Unseen, unseenImplants())...)
+	all = append(all, of(Aperiodic, Tuned, interactive())...)
+	all = append(all, of(Aperiodic, Tuned, services())...)
+	all = append(all, of(Aperiodic, Tuned, randomProcesses())...)
+	all = append(all, of(Aperiodic, HeldOut, heldOutBenign())...)
+	all = append(all, of(Aperiodic, Unseen, unseenBenign())...)
+	all = append(all, of(Periodic, Tuned, timers())...)
+	all = append(all, of(Periodic, HeldOut, heldOutTimers())...)
+	return append(all, of(Periodic, Unseen, unseenTimers())...)
+}
+
+func of(kind Kind, use Use, classes []Class) []Class {
+	for i := range classes {
+		classes[i].Kind, classes[i].Use = kind, use
+	}
+	return classes
 }
 
 // Flow returns flow number i of the class. The same class, seed and number give the same flow.
@@ -80,7 +116,7 @@ func (c Class) Flow(seed uint64, i int) Flow {
 	s := newScript(seed, c.Name, i)
 	c.draw(s)
 	f := s.finish()
-	f.ID, f.Class, f.Kind, f.HeldOut = c.Name+"-"+strconv.Itoa(i), c.Name, c.Kind, c.HeldOut
+	f.ID, f.Class, f.Kind, f.Use = c.Name+"-"+strconv.Itoa(i), c.Name, c.Kind, c.Use
 	return f
 }
 

@@ -11,20 +11,18 @@ import (
 
 func TestClassesAreDistinctAndHoldOutEnough(t *testing.T) {
 	seen := map[string]bool{}
-	var implants, benign int
+	counts := map[Use]map[Kind]int{Tuned: {}, HeldOut: {}, Unseen: {}}
 	for _, c := range Classes() {
 		require.NotEmpty(t, c.About, c.Name)
 		require.False(t, seen[c.Name], "%s twice", c.Name)
 		seen[c.Name] = true
-		if c.HeldOut && c.Kind == Implant {
-			implants++
-		}
-		if c.HeldOut && c.Kind == Aperiodic {
-			benign++
-		}
+		counts[c.Use][c.Kind]++
 	}
-	require.GreaterOrEqual(t, implants, 6)
-	require.GreaterOrEqual(t, benign, 8)
+	for use, of := range counts {
+		require.GreaterOrEqual(t, of[Implant], 10, use)
+		require.GreaterOrEqual(t, of[Aperiodic], 10, use)
+		require.GreaterOrEqual(t, of[Periodic], 4, use)
+	}
 }
 
 func TestFlowsAreSoundRecords(t *testing.T) {
@@ -40,7 +38,7 @@ func TestFlowsAreSoundRecords(t *testing.T) {
 				require.LessOrEqual(t, f.At[len(f.At)-1], f.Window)
 				require.Positive(t, f.Resolution)
 				require.Positive(t, slices.Min(f.Bytes))
-				require.Equal(t, c.HeldOut, f.HeldOut)
+				require.Equal(t, c.Use, f.Use)
 				for _, at := range f.At {
 					require.Zero(t, at%f.Resolution)
 				}

@@ -5,7 +5,7 @@ import "math"
 // timers is benign software that really is periodic, by a timer or by a closed loop of constant pace. Its timing is an
 // implant's: only who sends, and to whom, tells them apart, so these classes are never counted as false alarms of timing.
 func timers() []Class {
-	all := []Class{
+	return []Class{
 		{Name: "ntp-client", About: "polls every 64 to 1024 s, doubling while the clock is steady", draw: ntpClient},
 		{Name: "metrics-agent", About: "every 10 to 60 s, the size of its metrics", draw: metricsAgent},
 		{Name: "guest-agent", About: "a cloud's agent: two requests every 5 to 60 s", draw: guestAgent},
@@ -15,16 +15,17 @@ func timers() []Class {
 		{Name: "dhcp-renewal", About: "half the lease, each time", draw: dhcpRenewal},
 		{Name: "industrial-polling", About: "Modbus: every 0.2 to 5 s, always 12 bytes", draw: industrialPolling},
 		{Name: "sequential-fetch", About: "object after object from one server whose answer takes about the same time", draw: sequentialFetch},
+	}
+}
+
+// heldOutTimers is more of the same that nobody tunes on.
+func heldOutTimers() []Class {
+	return []Class{
 		{Name: "mail-poller", About: "checks its mailbox every few minutes", draw: mailPoller},
 		{Name: "shipper-heartbeat", About: "a log shipper's keepalive, with data when there is some", draw: shipperHeartbeat},
 		{Name: "open-tab", About: "a page that asks for news while somebody has it open", draw: openTab},
 		{Name: "media-segments", About: "a player that fetches the next segment when one has played", draw: mediaSegments},
 	}
-	for i := range all {
-		all[i].Kind = Periodic
-		all[i].HeldOut = i >= 9
-	}
-	return all
 }
 
 func ntpClient(s *script) {

@@ -75,15 +75,15 @@ func judge(seed uint64, n int) (*judgement, error) {
 	return j, nil
 }
 
-// samples returns scorer s on the implants and on the benign software without a timer, held out or not.
-func (j *judgement) samples(s int, heldOut bool) []Sample {
-	return j.pick(j.scores[s], heldOut)
+// samples returns scorer s on the implants and on the benign software without a timer of that use.
+func (j *judgement) samples(s int, use simulate.Use) []Sample {
+	return j.pick(j.scores[s], use)
 }
 
-func (j *judgement) pick(scores []float64, heldOut bool) []Sample {
+func (j *judgement) pick(scores []float64, use simulate.Use) []Sample {
 	var samples []Sample
 	for i, f := range j.flows {
-		if f.Kind != simulate.Periodic && f.HeldOut == heldOut {
+		if f.Kind != simulate.Periodic && f.Use == use {
 			samples = append(samples, Sample{Class: f.Class, Positive: f.Kind == simulate.Implant, Score: scores[i], Weight: 1})
 		}
 	}

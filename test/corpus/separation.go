@@ -11,22 +11,23 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
 )
 
-// separation writes one row a scorer: how well it ranks implants above software without a timer, on the classes weights
-// were chosen by and on those held out, and how much software with a timer it lifts above its 1 % threshold.
+// uses are the kinds of classes that figures are given for, each by itself.
+var uses = [...]simulate.Use{simulate.Tuned, simulate.HeldOut, simulate.Unseen}
+
+// separation writes one row a scorer: how well it ranks implants above software without a timer, and how much software
+// with a timer it lifts above its 1 % threshold.
 func (j *judgement) separation(w io.Writer) error {
-	t := table(w, "implants against software without a timer (TPR with 95 % bounds)")
-	fmt.Fprintln(t, "scorer\tAUC\tTPR at 1 %\tTPR at 0.1 %\theld out: AUC\tTPR at 1 %\tTPR at 0.1 %\ttimers over 1 %\t")
-	for s, scorer := range j.scorers {
-		fmt.Fprint(t, scorer.Name)
-		for _, heldOut := range []bool{false, true} {
-			samples := j.samples(s, heldOut)
-			fmt.Fprintf(t, "\t%.4f\t%v\t%v", AUC(samples), Recall(samples, ThresholdAt(samples, 0.01)),
-				Recall(samples, ThresholdAt(samples, 0.001)))
+	for _, use := range uses {
+		t := table(w, fmt.Sprintf("implants against software without a timer, %v classes (TPR with 95 %% bounds)", use))
+		fmt.Fprintln(t, "scorer\tAUC\tTPR at 1 %\tTPR at 0.1 %\ttimers over 1 %\t")
+		for s, scorer := range j.scorers {
+			samples := j.samples(s, use)
+			fmt.Fprintf(t, "%s\t%.4f\t%v\t%v\t%.2f\t\n", scorer.Name, AUC(samples), Recall(samples, ThresholdAt(samples, 0.01)),
+				Recall(samples, ThresholdAt(samples, 0.001)), j.timersOver(s, use))
 		}
-		fmt.Fprintf(t, "\t%.2f\t\n", j.timersOver(s))
-	}
-	if err := t.Flush(); err != nil {
-		return err
+		if err := t.Flush(); err != nil {
+			return err
+		}
 	}
 	var top []float64
 	for i, f := range j.flows {
@@ -41,11 +42,11 @@ func (j *judgement) separation(w io.Writer) error {
 }
 
 // timersOver returns the share of the periodic benign flows that score above the scorer's 1 % threshold.
-func (j *judgement) timersOver(s int) float64 {
-	threshold := ThresholdAt(j.samples(s, false), 0.01)
+func (j *judgement) timersOver(s int, use simulate.Use) float64 {
+	threshold := ThresholdAt(j.samples(s, use), 0.01)
 	over, of := 0, 0
 	for i, f := range j.flows {
-		if f.Kind == simulate.Periodic {
+		if f.Kind == simulate.Periodic && f.Use == use {
 			of++
 			if j.scores[s][i] >= threshold {
 				over++
@@ -60,19 +61,16 @@ func (j *judgement) timersOver(s int) float64 {
 func (j *judgement) classes(w io.Writer) error {
 	thresholds := make([]float64, len(j.scorers))
 	for s := range j.scorers {
-		thresholds[s] = ThresholdAt(j.samples(s, false), 0.01)
+		thresholds[s] = ThresholdAt(j.samples(s, simulate.Tuned), 0.01)
 	}
-	t := table(w, "share reported, class by class: at the shipped threshold, then at each scorer's 1 % threshold (* held out)")
+	t := table(w, "share reported, class by class: at the shipped threshold, then at each scorer's 1 % threshold (* held out, ** unseen)")
 	fmt.Fprint(t, "class\tkind\tshipped\t")
 	for _, s := range j.scorers {
 		fmt.Fprintf(t, "%s\t", s.Name)
 	}
 	fmt.Fprintln(t)
 	for _, c := range simulate.Classes() {
-		name := c.Name
-		if c.HeldOut {
-			name += " *"
-		}
+		name := c.Name + [...]string{simulate.Tuned: "", simulate.HeldOut: " *", simulate.Unseen: " **"}[c.Use]
 		of, shipped, counts := 0, 0, make([]int, len(j.scorers))
 		for i, f := range j.flows {
 			if f.Class != c.Name {
@@ -97,18 +95,13 @@ func (j *judgement) classes(w io.Writer) error {
 	return t.Flush()
 }
 
-// calibration writes how far the score can be taken as a probability at even odds, on held-out classes, every class
-// counting the same.
+// calibration writes how far the score can be taken as a probability at even odds, every class counting the same.
 func (j *judgement) calibration(w io.Writer) error {
-	for _, heldOut := range []bool{true, false} {
-		samples := Macro(j.pick(j.probabilities(), heldOut))
+	for _, use := range uses {
+		samples := Macro(j.pick(j.probabilities(), use))
 		bars, ece := Reliability(samples, 10)
-		name := "tuned"
-		if heldOut {
-			name = "held-out"
-		}
-		t := table(w, fmt.Sprintf("calibration on %s classes at 1:1: expected error %.3f; at the shipped threshold recall %v, false alarms %v",
-			name, ece, Recall(samples, beacon.DefaultThreshold), FalseAlarms(samples, beacon.DefaultThreshold)))
+		t := table(w, fmt.Sprintf("calibration on %v classes at 1:1: expected error %.3f; at the shipped threshold recall %v, false alarms %v",
+			use, ece, Recall(samples, beacon.DefaultThreshold), FalseAlarms(samples, beacon.DefaultThreshold)))
 		fmt.Fprintln(t, "score\tmean\timplants\tof all\t")
 		for _, b := range bars {
 			if b.Weight > 0 {

@@ -19,32 +19,32 @@ func TestSeparation(t *testing.T) {
 	require.NoError(t, err)
 
 	t.Run("classes weights were chosen by", func(t *testing.T) {
-		samples := j.samples(0, false)
+		samples := j.samples(0, simulate.Tuned)
 		require.GreaterOrEqual(t, AUC(samples), 0.999)
 		require.GreaterOrEqual(t, Recall(samples, ThresholdAt(samples, 0.01)).Low, 0.99)
 		require.GreaterOrEqual(t, Recall(samples, ThresholdAt(samples, 0.001)).Low, 0.96)
 	})
 	t.Run("classes held out", func(t *testing.T) {
-		samples := j.samples(0, true)
+		samples := j.samples(0, simulate.HeldOut)
 		require.GreaterOrEqual(t, AUC(samples), 0.995)
 		require.GreaterOrEqual(t, Recall(samples, ThresholdAt(samples, 0.01)).Low, 0.97)
 		require.GreaterOrEqual(t, Recall(samples, ThresholdAt(samples, 0.001)).Low, 0.96)
 	})
 	t.Run("better than every yardstick", func(t *testing.T) {
-		for _, heldOut := range []bool{false, true} {
-			ours := j.samples(0, heldOut)
+		for _, use := range uses {
+			ours := j.samples(0, use)
 			for s := 1; s < len(j.scorers); s++ {
-				theirs := j.samples(s, heldOut)
+				theirs := j.samples(s, use)
 				require.Greater(t, AUC(ours), AUC(theirs), j.scorers[s].Name)
 				require.Greater(t, Recall(ours, ThresholdAt(ours, 0.01)).Low, Recall(theirs, ThresholdAt(theirs, 0.01)).High, j.scorers[s].Name)
 			}
 		}
 	})
 	t.Run("at the shipped threshold", func(t *testing.T) {
-		tuned := j.pick(j.probabilities(), false)
+		tuned := j.pick(j.probabilities(), simulate.Tuned)
 		require.GreaterOrEqual(t, Recall(tuned, beacon.DefaultThreshold).Low, 0.985)
 		require.LessOrEqual(t, FalseAlarms(tuned, beacon.DefaultThreshold).High, 0.01)
-		heldOut := j.pick(j.probabilities(), true)
+		heldOut := j.pick(j.probabilities(), simulate.HeldOut)
 		require.GreaterOrEqual(t, Recall(heldOut, beacon.DefaultThreshold).Low, 0.96)
 		require.LessOrEqual(t, FalseAlarms(heldOut, beacon.DefaultThreshold).High, 0.01)
 	})
@@ -63,14 +63,14 @@ func TestSeparation(t *testing.T) {
 				}
 			}
 			floor := 0.95
-			if c.HeldOut { // some of these are beyond any scorer that reads times and sizes only
+			if c.Use != simulate.Tuned { // some of these are beyond any scorer that reads times and sizes only
 				floor = 0.65
 			}
 			require.GreaterOrEqual(t, NewRate(found, of).High, floor, c.Name)
 		}
 	})
 	t.Run("calibrated on held-out classes", func(t *testing.T) {
-		_, ece := Reliability(Macro(j.pick(j.probabilities(), true)), 10)
+		_, ece := Reliability(Macro(j.pick(j.probabilities(), simulate.HeldOut)), 10)
 		require.LessOrEqual(t, ece, 0.02)
 	})
 	t.Run("hardly a tie", func(t *testing.T) {

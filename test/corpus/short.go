@@ -43,7 +43,7 @@ func (j *judgement) short(w io.Writer) error {
 func (j *judgement) heads(s, n int) []Sample {
 	var samples []Sample
 	for _, f := range j.flows {
-		if f.Kind == simulate.Aperiodic && !f.HeldOut && len(f.At) >= n {
+		if f.Kind == simulate.Aperiodic && f.Use == simulate.Tuned && len(f.At) >= n {
 			samples = append(samples, Sample{Class: f.Class, Score: j.scorers[s].Score(f.Head(n)), Weight: 1})
 		}
 	}
