@@ -23,7 +23,7 @@ func PriceFlows(seed uint64) []simulate.Flow {
 func (j *judgement) price(w io.Writer) error {
 	const rounds = 9
 	flows := PriceFlows(j.seed)
-	scorers := append(slices.Clone(j.scorers), Scorer{
+	scorers := append(slices.Concat(j.scorers, Dear()), Scorer{
 		Name: "RITA v5, plain", Score: func(f simulate.Flow) float64 { return ritaPlain(f).score },
 	})
 	spent := make([][]float64, len(scorers))

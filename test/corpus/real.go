@@ -21,7 +21,7 @@ func (j *judgement) real(w io.Writer, dir string) error {
 	long := slices.DeleteFunc(slices.Clone(unicast), func(f RealFlow) bool { return len(f.At) < 10 })
 	t := table(w, fmt.Sprintf("real flows: %s; unicast %s; unicast of 10 sends and more %s", tally(flows), tally(unicast), tally(long)))
 	fmt.Fprintln(t, "scorer\tAUC\tTPR at 10 %\tunicast: AUC\tTPR at 10 %\tby class: AUC\t10 and more: AUC\tby class: AUC\t")
-	for _, s := range j.scorers {
+	for _, s := range slices.Concat(j.scorers, Dear()) {
 		all, ours, ten := scored(s, flows), scored(s, unicast), scored(s, long)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name,
 			figure(AUC(all)), figure(Recall(all, ThresholdAt(all, 0.1)).Share),

@@ -25,7 +25,11 @@ func Report(w io.Writer, o Options) error {
 		return err
 	}
 	fmt.Fprintf(w, "seed %d, %d flows a class, shipped threshold %.2f\n", o.Seed, o.PerClass, beacon.DefaultThreshold)
-	for _, section := range []func(io.Writer) error{j.separation, j.calibration, j.short, j.random, j.classes, j.price} {
+	few, err := judge(o.Seed, min(o.PerClass, dearPerClass), Dear()...)
+	if err != nil {
+		return err
+	}
+	for _, section := range []func(io.Writer) error{j.separation, few.separation, j.calibration, j.short, j.random, j.classes, j.price} {
 		if err := section(w); err != nil {
 			return err
 		}
@@ -46,15 +50,18 @@ type judgement struct {
 	verdicts []beacon.Result
 }
 
-// judge draws n flows of every class and lets every scorer have its say.
-func judge(seed uint64, n int) (*judgement, error) {
+// dearPerClass is how many flows of each class are judged by the dear scorers too.
+const dearPerClass = 20
+
+// judge draws n flows of every class and lets every scorer have its say, the dear ones given last.
+func judge(seed uint64, n int, dear ...Scorer) (*judgement, error) {
 	ours, err := Beacon()
 	if err != nil {
 		return nil, err
 	}
 	j := &judgement{
 		seed:    seed,
-		scorers: append([]Scorer{ours}, Yardsticks()...),
+		scorers: slices.Concat([]Scorer{ours}, Yardsticks(), dear),
 		flows:   slices.Collect(simulate.Flows(seed, n)),
 	}
 	if j.verdicts, err = Verdicts(j.flows); err != nil {

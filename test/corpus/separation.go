@@ -18,7 +18,8 @@ var uses = [...]simulate.Use{simulate.Tuned, simulate.HeldOut, simulate.Unseen}
 // with a timer it lifts above its 1 % threshold.
 func (j *judgement) separation(w io.Writer) error {
 	for _, use := range uses {
-		t := table(w, fmt.Sprintf("implants against software without a timer, %v classes (TPR with 95 %% bounds)", use))
+		t := table(w, fmt.Sprintf("implants against software without a timer, %v classes, %d flows (TPR with 95 %% bounds)", use,
+			len(j.samples(0, use))))
 		fmt.Fprintln(t, "scorer\tAUC\tTPR at 1 %\tTPR at 0.1 %\ttimers over 1 %\t")
 		for s, scorer := range j.scorers {
 			samples := j.samples(s, use)

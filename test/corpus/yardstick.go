@@ -14,7 +14,7 @@ type Scorer struct {
 	Score func(simulate.Flow) float64
 }
 
-// Yardsticks returns new instances of the published scorers.
+// Yardsticks returns new instances of the published scorers but for the dear ones.
 func Yardsticks() []Scorer {
 	return []Scorer{
 		{Name: "RITA v5", Score: new(rita).score},
@@ -22,7 +22,13 @@ func Yardsticks() []Scorer {
 		{Name: "CV gaps+sizes", Score: new(variation).gapsAndSizes},
 		{Name: "FLARE", Score: new(flare).score},
 		{Name: "Elastic", Score: new(elastic).score},
+		{Name: "Slips-like", Score: newSlips().score},
 	}
+}
+
+// Dear returns new instances of the scorers that cost too much to judge every flow by.
+func Dear() []Scorer {
+	return []Scorer{{Name: "BAYWATCH-like", Score: new(baywatch).score}}
 }
 
 // middle returns the median of sorted numbers, 0 without any.

@@ -61,6 +61,7 @@ var confined = map[string][]string{
 	"github.com/klauspost/compress":   {"replay", "fleet"},
 	"github.com/spf13/cobra":          {"extension"},
 	"github.com/vishvananda/netlink":  {},
+	"gonum.org/v1/gonum":              {},
 	"golang.org/x/net/dns/dnsmessage": {"packet"},
 }
 
