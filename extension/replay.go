@@ -93,7 +93,7 @@ func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	if err := sh.Execute(cmd.Context(), statement, cmd.OutOrStdout()); err != nil {
 		return err
 	}
-	return complain(cmd.ErrOrStderr(), "replay", stats)
+	return complain(cmd.ErrOrStderr(), "replay", stats.Faults)
 }
 
 // splitStatement takes the last word as the statement if it is no file and reads like one.

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
+	"github.com/beaconwatch/beaconwatch/internal/logfile"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
 )
 
@@ -92,18 +93,18 @@ func (s *score) score(ctx context.Context, flows *replay.FlowReader, out, messag
 	if err != nil {
 		return fmt.Errorf("score: %w", err)
 	}
-	return complain(messages, "score", flows.Stats())
+	return complain(messages, "score", flows.Stats().Faults)
 }
 
 // complain names the bad lines on w and returns errSilent if there were any.
-func complain(w io.Writer, command string, stats replay.Stats) error {
-	for _, b := range stats.BadLines {
+func complain(w io.Writer, command string, faults logfile.Faults) error {
+	for _, b := range faults.BadLines {
 		fmt.Fprintf(w, "beaconwatch.ext: %s %v\n", command, b)
 	}
-	if more := stats.Bad - uint64(len(stats.BadLines)); more > 0 {
+	if more := faults.Bad - uint64(len(faults.BadLines)); more > 0 {
 		fmt.Fprintf(w, "beaconwatch.ext: %s: %d more bad lines\n", command, more)
 	}
-	if stats.Bad > 0 {
+	if faults.Bad > 0 {
 		return errSilent
 	}
 	return nil

@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
-	"github.com/stretchr/testify/require"
 )
 
 // connection returns the fields of an ordinary TLS connection, changed by pairs of field and value.

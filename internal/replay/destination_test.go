@@ -4,8 +4,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
 func TestParseDestination(t *testing.T) {

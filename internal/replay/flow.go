@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/jsonscan"
 )
 
 // MaxFlowLine is the longest line of our flow format that is read: room for two million sends. A line of conn.log has
@@ -50,10 +52,10 @@ type Flow struct {
 // it stood before the fault.
 func (f *Flow) Decode(line []byte) error {
 	*f = Flow{ID: f.ID[:0], Sends: f.Sends[:0]}
-	d := flowDecoder{scanner: scanner{text: line}, flow: f}
+	d := flowDecoder{Scanner: jsonscan.Scanner{Text: line}, flow: f}
 	err := d.object()
 	if err == nil {
-		err = d.end()
+		err = d.End()
 	}
 	if len(f.ID) == 0 {
 		f.ID = nil
@@ -79,14 +81,14 @@ func (f *Flow) Name() string {
 	if len(f.ID) < 2 || f.ID[0] != '"' {
 		return string(f.ID)
 	}
-	name, _ := unquote(f.ID[1 : len(f.ID)-1])
+	name, _ := jsonscan.Unquote(f.ID[1 : len(f.ID)-1])
 	return name
 }
 
 // flowDecoder reads one line. Broken JSON ends it; a fault, which is a wrong value in sound JSON, is kept and the rest is
 // still read, so that the line can be reported under its id.
 type flowDecoder struct {
-	scanner
+	jsonscan.Scanner
 	flow              *Flow
 	fault             error // the first
 	seen              bool  // there were sends
@@ -96,25 +98,25 @@ type flowDecoder struct {
 func (d *flowDecoder) wrong(err error) { d.fault = cmp.Or(d.fault, err) }
 
 func (d *flowDecoder) object() error {
-	if err := d.expect('{'); err != nil {
+	if err := d.Expect('{'); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {
-		more, err := d.next('}', n)
+		more, err := d.Next('}', n)
 		if err != nil || !more {
 			return err
 		}
-		name, err := d.key()
+		name, err := d.Key()
 		if err != nil {
 			return err
 		}
-		if string(name) == "sends" && d.peek() == '[' {
+		if string(name) == "sends" && d.Peek() == '[' {
 			if err := d.sends(); err != nil {
 				return err
 			}
 			continue
 		}
-		value, err := d.value()
+		value, err := d.Value()
 		if err != nil {
 			return err
 		}
@@ -125,31 +127,31 @@ func (d *flowDecoder) object() error {
 }
 
 // member takes in one value other than the sends; null is as good as absent.
-func (d *flowDecoder) member(name []byte, value token) (err error) {
+func (d *flowDecoder) member(name []byte, value jsonscan.Token) (err error) {
 	if value.Kind == 'n' {
 		return nil
 	}
 	f := d.flow
 	switch string(name) {
 	case "id":
-		f.ID, err = value.id(f.ID[:0])
+		f.ID, err = appendID(f.ID[:0], value)
 	case "sends":
 		err = errors.New("is not an array")
 	case "window_s":
-		f.Window, err = value.seconds()
+		f.Window, err = secondsOf(value)
 	case "resolution_ms":
-		f.Resolution, err = value.seconds()
+		f.Resolution, err = secondsOf(value)
 		f.Resolution /= 1000
 	case "process":
-		f.Process, err = value.string()
+		f.Process, err = textOf(value)
 	case "destination":
-		f.Destination, err = value.string()
+		f.Destination, err = textOf(value)
 	case "host":
-		f.Host, err = value.string()
+		f.Host, err = textOf(value)
 	case "dst":
-		d.dst, _ = value.string()
+		d.dst, _ = textOf(value)
 	case "proto":
-		d.proto, _ = value.string()
+		d.proto, _ = textOf(value)
 	case "dport":
 		d.dport = string(clip(value.Raw))
 	}
@@ -171,12 +173,12 @@ func (d *flowDecoder) destination() {
 	}
 }
 
-// id appends the token as JSON, strings in one spelling.
-func (t token) id(dst []byte) ([]byte, error) {
+// appendID appends the token as JSON, strings in one spelling.
+func appendID(dst []byte, t jsonscan.Token) ([]byte, error) {
 	if t.Kind == '0' && len(t.Raw) <= maxText {
 		return append(dst, t.Raw...), nil
 	}
-	text, err := t.string()
+	text, err := textOf(t)
 	if err != nil {
 		return dst, err
 	}

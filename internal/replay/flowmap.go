@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/beaconwatch/beaconwatch/internal/logfile"
 )
 
 // maxInFlight bounds the text that Map holds between reading and writing, beside the line being read.
@@ -31,8 +33,8 @@ type FlowLine struct {
 // FlowReader reads our own flow format line by line and maps each line to another, on all cores.
 type FlowReader struct {
 	name  string
-	file  *file
-	lines *lineReader
+	file  *logfile.File
+	lines *logfile.Lines
 	stats Stats
 	done  atomic.Int64
 
@@ -42,11 +44,11 @@ type FlowReader struct {
 // OpenFlows opens a file of flows, plain, gzip or zstd; "-" is stdin. The reader must be closed.
 func OpenFlows(path string, stdin io.Reader) (*FlowReader, error) {
 	r := &FlowReader{name: path}
-	opened, err := openFile(path, stdin, &r.done)
+	opened, err := logfile.Open(path, stdin, &r.done)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r.file, r.lines = opened, newLineReader(opened, MaxFlowLine)
+	r.file, r.lines = opened, logfile.NewLines(opened, MaxFlowLine)
 	return r, nil
 }
 
@@ -101,7 +103,7 @@ func (r *FlowReader) Map(ctx context.Context, jobs int, out io.Writer, worker fu
 		return err
 	}
 	if r.broken != nil {
-		r.stats.bad(r.name, r.lines.number, r.broken)
+		r.stats.Fault(r.name, r.lines.Number, r.broken)
 	}
 	return nil
 }
@@ -109,11 +111,11 @@ func (r *FlowReader) Map(ctx context.Context, jobs int, out io.Writer, worker fu
 // read cuts the input into flights, as many as there are free and as the budget allows.
 func (r *FlowReader) read(ctx context.Context, budget *semaphore.Weighted, free <-chan *flight, start func(*flight)) error {
 	for {
-		line, err := r.lines.next()
+		line, err := r.lines.Next()
 		switch {
 		case err == io.EOF:
 			return nil
-		case err != nil && !errors.Is(err, errLineTooLong):
+		case err != nil && !errors.Is(err, logfile.ErrTooLong):
 			r.broken = err
 			return nil
 		case err == nil && len(bytes.TrimSpace(line)) == 0:
@@ -126,7 +128,7 @@ func (r *FlowReader) read(ctx context.Context, budget *semaphore.Weighted, free 
 		select {
 		case f := <-free:
 			f.text = append(f.text[:0], line...)
-			f.Line, f.Err, f.weight = r.lines.number, err, weight
+			f.Line, f.Err, f.weight = r.lines.Number, err, weight
 			start(f)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -144,7 +146,7 @@ func (r *FlowReader) write(ctx context.Context, out io.Writer, order <-chan *fli
 			return ctx.Err()
 		}
 		if f.Err != nil {
-			r.stats.bad(r.name, f.Line, f.Err)
+			r.stats.Fault(r.name, f.Line, f.Err)
 		} else {
 			r.stats.Rows++
 		}
@@ -166,10 +168,10 @@ func (r *FlowReader) write(ctx context.Context, out io.Writer, order <-chan *fli
 
 // Progress returns how many bytes of the file have been read and how many there are, compressed where they are (0: not
 // known). It may be called at any time.
-func (r *FlowReader) Progress() (read, total int64) { return r.done.Load(), r.file.size }
+func (r *FlowReader) Progress() (read, total int64) { return r.done.Load(), r.file.Size }
 
 // Stats returns what has become of the input; it must not be called while Map runs.
 func (r *FlowReader) Stats() Stats { return r.stats }
 
 // Close closes the file.
-func (r *FlowReader) Close() { r.file.close() }
+func (r *FlowReader) Close() { r.file.Close() }

@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"github.com/beaconwatch/beaconwatch/internal/logfile/logfiletest"
+
 	"bytes"
 	"context"
 	"errors"
@@ -43,7 +45,7 @@ func TestMapKeepsTheOrder(t *testing.T) {
 
 func TestMapNamesBadLinesAndGoesOn(t *testing.T) {
 	text := `{"id":"a","sends":[[1,2]]}` + "\n\n  \n" + `{"id":"b","sends":[[NaN,2]]}` + "\nbroken\n" + `{"id":"c","sends":[]}`
-	path := write(t, string(gzipped(t, []byte(text))))[0]
+	path := write(t, string(logfiletest.Gzip(t, []byte(text))))[0]
 	r, err := OpenFlows(path, nil)
 	require.NoError(t, err)
 	defer r.Close()
@@ -63,7 +65,7 @@ func TestMapOfAnInputThatBreaksOff(t *testing.T) {
 	for i := range 500 {
 		fmt.Fprintf(&text, `{"id":%d,"sends":[[%d,1]]}`+"\n", i, i*i)
 	}
-	whole := gzipped(t, text.Bytes())
+	whole := logfiletest.Gzip(t, text.Bytes())
 	r, err := OpenFlows(write(t, string(whole[:len(whole)-8]))[0], nil)
 	require.NoError(t, err)
 	defer r.Close()

@@ -19,7 +19,7 @@ func (f *flowRecords) begin(in *input) {
 	flow := &in.flow
 	protocol, remote, name := parseDestination(flow.Destination)
 	if !remote.Addr().IsValid() {
-		line := uint64(in.number)<<40 | uint64(in.lines.number)
+		line := uint64(in.number)<<40 | uint64(in.lines.Number)
 		remote = netip.AddrPortFrom(placeholder(line), remote.Port())
 	}
 	f.record = Record{

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beaconwatch/beaconwatch/internal/boottime"
-	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
 func TestRecordsOfFlows(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/jsonscan"
 )
 
 // maxSends bounds the sends of one flow: 64 MiB of memory.
@@ -17,13 +19,13 @@ var (
 
 // sends reads [[seconds, bytes], ...].
 func (d *flowDecoder) sends() error {
-	if err := d.expect('['); err != nil {
+	if err := d.Expect('['); err != nil {
 		return err
 	}
 	d.seen = true
 	d.flow.Sends = d.flow.Sends[:0]
 	for n := 0; ; n++ {
-		more, err := d.next(']', n)
+		more, err := d.Next(']', n)
 		if err != nil || !more {
 			return err
 		}
@@ -44,31 +46,33 @@ func (d *flowDecoder) sends() error {
 }
 
 // send reads one [seconds, bytes]; a fault is sound JSON that is something else.
-func (s *scanner) send() (one FlowSend, fault, err error) {
-	if s.peek() != '[' {
-		value, err := s.value()
+func (d *flowDecoder) send() (one FlowSend, fault, err error) {
+	if d.Peek() != '[' {
+		value, err := d.Value()
 		return one, fmt.Errorf("%q %w", clip(value.Raw), errNotPair), err
 	}
-	s.pos++
+	if err := d.Expect('['); err != nil {
+		return one, nil, err
+	}
 	n := 0
 	for ; ; n++ {
-		more, err := s.next(']', n)
+		more, err := d.Next(']', n)
 		if err != nil {
 			return one, nil, err
 		}
 		if !more {
 			break
 		}
-		value, err := s.value()
+		value, err := d.Value()
 		if err != nil {
 			return one, nil, err
 		}
 		var wrong error
 		switch n {
 		case 0:
-			one.At, wrong = value.seconds()
+			one.At, wrong = secondsOf(value)
 		case 1:
-			one.Bytes, wrong = value.bytes()
+			one.Bytes, wrong = bytesOf(value)
 		}
 		if wrong != nil && fault == nil {
 			fault = fmt.Errorf("%s %q %w", [...]string{"seconds", "bytes"}[n], clip(value.Raw), wrong)
@@ -80,23 +84,23 @@ func (s *scanner) send() (one FlowSend, fault, err error) {
 	return one, fault, nil
 }
 
-// seconds reads a number of seconds, not negative.
-func (t token) seconds() (time.Duration, error) {
-	if err := t.number(); err != nil {
+// secondsOf reads a number of seconds, not negative.
+func secondsOf(t jsonscan.Token) (time.Duration, error) {
+	if err := isNumber(t); err != nil {
 		return 0, err
 	}
 	return parseSeconds(t.Raw)
 }
 
-// bytes reads a count of bytes.
-func (t token) bytes() (uint64, error) {
-	if err := t.number(); err != nil {
+// bytesOf reads a count of bytes.
+func bytesOf(t jsonscan.Token) (uint64, error) {
+	if err := isNumber(t); err != nil {
 		return 0, err
 	}
 	return parseBytes(t.Raw)
 }
 
-func (t token) number() error {
+func isNumber(t jsonscan.Token) error {
 	switch t.Kind {
 	case '0':
 		return nil
@@ -106,12 +110,12 @@ func (t token) number() error {
 	return errNumber
 }
 
-func (t token) string() (string, error) {
+func textOf(t jsonscan.Token) (string, error) {
 	if t.Kind != '"' {
 		return "", errNotString
 	}
 	if len(t.Raw) > maxText {
 		return "", fmt.Errorf("is longer than %d bytes", maxText)
 	}
-	return unquote(t.Raw)
+	return jsonscan.Unquote(t.Raw)
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/jsonscan"
+	"github.com/beaconwatch/beaconwatch/internal/logfile"
 )
 
 // format is what the lines of a file are.
@@ -42,8 +44,8 @@ type input struct {
 	header header
 	conn   connReader
 	stats  *Stats
-	file   *file
-	lines  *lineReader
+	file   *logfile.File
+	lines  *logfile.Lines
 	row    row
 	flow   Flow
 	ready  bool // row or flow is waiting to be taken
@@ -51,10 +53,10 @@ type input struct {
 
 // begin opens the file at its start. What is read is counted in done, what becomes of the lines in stats.
 func (in *input) begin(stdin io.Reader, stats *Stats, done *atomic.Int64) (err error) {
-	if in.file, err = openFile(in.path, stdin, done); err != nil {
+	if in.file, err = logfile.Open(in.path, stdin, done); err != nil {
 		return err
 	}
-	in.lines = newLineReader(in.file, MaxFlowLine)
+	in.lines = logfile.NewLines(in.file, MaxFlowLine)
 	in.stats, in.header, in.format, in.ready = stats, newHeader(), formatUnknown, false
 	in.conn.clock = coarsest
 	return nil
@@ -62,7 +64,7 @@ func (in *input) begin(stdin io.Reader, stats *Stats, done *atomic.Int64) (err e
 
 func (in *input) close() {
 	if in.file != nil {
-		in.file.close()
+		in.file.Close()
 	}
 	in.file, in.lines = nil, nil
 }
@@ -82,11 +84,11 @@ func (in *input) advance() error {
 // step reads one line. Its errors are io.EOF and, before the format is known, errFormat; a file that breaks off is
 // reported as a bad line and has ended.
 func (in *input) step() (outcome, error) {
-	line, err := in.lines.next()
+	line, err := in.lines.Next()
 	switch {
 	case err == io.EOF:
 		return nothing, err
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, logfile.ErrTooLong):
 		return in.bad(err), nil
 	case err != nil:
 		in.bad(err)
@@ -109,7 +111,7 @@ func (in *input) step() (outcome, error) {
 }
 
 func (in *input) bad(err error) outcome {
-	in.stats.bad(in.path, in.lines.number, err)
+	in.stats.Fault(in.path, in.lines.Number, err)
 	return nothing
 }
 
@@ -117,7 +119,7 @@ func (in *input) bad(err error) outcome {
 func (in *input) detect(line []byte) error {
 	switch {
 	case isHeader(line):
-		in.format, in.lines.limit = formatTSV, MaxLogLine
+		in.format, in.lines.Limit = formatTSV, MaxLogLine
 	case bytes.TrimLeft(line, " \t")[0] == '{':
 		in.format = formatJSON
 	default:
@@ -165,19 +167,19 @@ func (in *input) decode(line []byte) outcome {
 
 // tell finds out whether JSON lines are flows or rows of Zeek, by the first name that only one of them has.
 func (in *input) tell(line []byte) error {
-	s := scanner{text: line}
-	if err := s.expect('{'); err != nil {
+	s := jsonscan.Scanner{Text: line}
+	if err := s.Expect('{'); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {
-		more, err := s.next('}', n)
+		more, err := s.Next('}', n)
 		if err != nil {
 			return err
 		}
 		if !more {
 			return fmt.Errorf("%w: no sends, no id.orig_h", errFormat)
 		}
-		name, err := s.key()
+		name, err := s.Key()
 		if err != nil {
 			return err
 		}
@@ -186,10 +188,10 @@ func (in *input) tell(line []byte) error {
 			in.format = formatFlows
 			return nil
 		case "id.orig_h", "ts", "_path":
-			in.format, in.lines.limit = formatZeekJSON, MaxLogLine
+			in.format, in.lines.Limit = formatZeekJSON, MaxLogLine
 			return nil
 		}
-		if _, err := s.value(); err != nil {
+		if _, err := s.Value(); err != nil {
 			return err
 		}
 	}

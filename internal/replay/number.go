@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/jsonscan"
 )
 
 // maxSeconds bounds an instant or duration: the year 2096, which a history can still hold.
@@ -24,7 +26,7 @@ var (
 func parseSeconds(text []byte) (time.Duration, error) {
 	whole, fraction, scale := int64(0), int64(0), int64(time.Second)
 	i := 0
-	for ; i < len(text) && isDigit(text[i]); i++ {
+	for ; i < len(text) && jsonscan.IsDigit(text[i]); i++ {
 		if whole = whole*10 + int64(text[i]-'0'); whole > maxSeconds {
 			return parseFloatSeconds(text)
 		}
@@ -33,7 +35,7 @@ func parseSeconds(text []byte) (time.Duration, error) {
 		return parseFloatSeconds(text)
 	}
 	if i < len(text) && text[i] == '.' {
-		for i++; i < len(text) && isDigit(text[i]); i++ {
+		for i++; i < len(text) && jsonscan.IsDigit(text[i]); i++ {
 			if scale > 1 {
 				scale /= 10
 				fraction += int64(text[i]-'0') * scale
@@ -64,7 +66,7 @@ func parseFloatSeconds(text []byte) (time.Duration, error) {
 func parseBytes(text []byte) (uint64, error) {
 	var n uint64
 	for _, c := range text {
-		if !isDigit(c) || n > maxBytes {
+		if !jsonscan.IsDigit(c) || n > maxBytes {
 			return parseFloatBytes(text)
 		}
 		n = n*10 + uint64(c-'0')
@@ -92,7 +94,7 @@ func parseFloatBytes(text []byte) (uint64, error) {
 // parseFloat reads a decimal number that is finite and not negative.
 func parseFloat(text []byte) (float64, error) {
 	for _, c := range text { // no hexadecimal, no underscores, no words
-		if !isDigit(c) && c != '.' && c != '-' && c != '+' && c|0x20 != 'e' {
+		if !jsonscan.IsDigit(c) && c != '.' && c != '-' && c != '+' && c|0x20 != 'e' {
 			return 0, errNumber
 		}
 	}

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
 )
 
 // ordered passes times through a window of size and returns them as they come out.

@@ -70,7 +70,7 @@ func (r *Reader) admit(in *input) error {
 	if err != nil {
 		return err
 	}
-	r.total += in.file.size
+	r.total += in.file.Size
 	got := nothing
 	for err == nil && got == nothing {
 		got, err = in.step()
@@ -145,7 +145,7 @@ func (r *Reader) behind() *input {
 func (r *Reader) resume(in *input) bool {
 	if in.lines == nil {
 		if err := in.begin(r.config.Stdin, &r.stats, &r.done); err != nil {
-			r.stats.bad(in.path, 0, err)
+			r.stats.Fault(in.path, 0, err)
 			in.close()
 			return false
 		}
@@ -163,7 +163,7 @@ func (r *Reader) resume(in *input) bool {
 // finish closes an input that is read. Any end but io.EOF means that the file is no longer what it was.
 func (r *Reader) finish(in *input, err error) {
 	if err != io.EOF {
-		r.stats.bad(in.path, in.lines.number, err)
+		r.stats.Fault(in.path, in.lines.Number, err)
 	}
 	if in.format == formatTSV || in.format == formatZeekJSON {
 		r.stats.Resolution = max(r.stats.Resolution, time.Duration(in.conn.clock))

@@ -1,6 +1,9 @@
 package replay
 
 import (
+	"github.com/beaconwatch/beaconwatch/internal/logfile"
+	"github.com/beaconwatch/beaconwatch/internal/logfile/logfiletest"
+
 	"bytes"
 	"context"
 	"errors"
@@ -12,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
 const epoch = 1700000000
@@ -77,11 +81,11 @@ func TestFormatsAreToldByContent(t *testing.T) {
 		"TSV with CR LF":   strings.ReplaceAll(tsv, "\n", "\r\n"),
 		"TSV by tsv=T":     columns + "1700000001.000001\t10.0.0.1\t192.0.2.1\t443\ttcp\t1\tSF\n1700000002.000001\t10.0.0.1\t192.0.2.1\t443\ttcp\t\tSF\n",
 		"JSON":             zeek,
-		"TSV in gzip":      string(gzipped(t, []byte(tsv))),
-		"TSV in zstd":      string(zstandard(t, []byte(tsv))),
-		"JSON in gzip":     string(gzipped(t, []byte(zeek))),
-		"JSON in zstd":     string(zstandard(t, []byte(zeek))),
-		"members of gzip":  string(gzipped(t, []byte(shortLog(1)))) + string(gzipped(t, []byte(shortLog(2)))),
+		"TSV in gzip":      string(logfiletest.Gzip(t, []byte(tsv))),
+		"TSV in zstd":      string(logfiletest.Zstd(t, []byte(tsv))),
+		"JSON in gzip":     string(logfiletest.Gzip(t, []byte(zeek))),
+		"JSON in zstd":     string(logfiletest.Zstd(t, []byte(zeek))),
+		"members of gzip":  string(logfiletest.Gzip(t, []byte(shortLog(1)))) + string(logfiletest.Gzip(t, []byte(shortLog(2)))),
 		"headers midway":   shortLog(1) + "#close\t2024\n" + shortLog(2),
 		"other columns":    shortLog(1) + "#fields\t" + columns + "1700000002.000001\t10.0.0.1\t192.0.2.1\t443\ttcp\t-\tSF\n",
 		"no final newline": strings.TrimSuffix(tsv, "\n"),
@@ -168,7 +172,7 @@ func TestBadLinesAreNamedAndTheRestIsRead(t *testing.T) {
 func TestBadLinesAreCountedPastTheOnesKept(t *testing.T) {
 	_, stats := replayed(t, write(t, shortLog(1)+strings.Repeat("bad\n", 1000)), Config{})
 	require.Equal(t, uint64(1000), stats.Bad)
-	require.Len(t, stats.BadLines, maxKept)
+	require.Len(t, stats.BadLines, logfile.MaxKept)
 }
 
 func TestOtherLogsAreSkipped(t *testing.T) {
@@ -181,7 +185,7 @@ func TestOtherLogsAreSkipped(t *testing.T) {
 }
 
 func TestAFileThatBreaksOffGivesWhatItHas(t *testing.T) {
-	whole := gzipped(t, []byte(shortLog(1, 2, 3)))
+	whole := logfiletest.Gzip(t, []byte(shortLog(1, 2, 3)))
 	paths := write(t, string(whole[:len(whole)-5]), shortLog(4))
 	got, stats := replayed(t, paths, Config{})
 	require.Equal(t, []string{"1", "2", "3", "4"}, got)
@@ -242,7 +246,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 }
 
 func TestProgressReachesTheTotal(t *testing.T) {
-	paths := write(t, string(gzipped(t, []byte(shortLog(1, 2)))), shortLog(3), `{"sends":[[1,2]]}`)
+	paths := write(t, string(logfiletest.Gzip(t, []byte(shortLog(1, 2)))), shortLog(3), `{"sends":[[1,2]]}`)
 	r, err := Open(paths, Config{})
 	require.NoError(t, err)
 	defer r.Close()
@@ -267,8 +271,8 @@ func FuzzReader(f *testing.F) {
 	for _, seed := range []string{shortLog(1, 2), shortJSON(1), `{"id":"a","sends":[[1,2],[0,3]]}`, "", "#\n#fields\n", "\n\n{\n",
 		zeekHeader + benchRow(1), `{"id":{"orig_h":"::1"},"ts":1}`, "ts\tx\n1\t2"} {
 		f.Add([]byte(seed))
-		f.Add(gzipped(f, []byte(seed)))
-		f.Add(zstandard(f, []byte(seed)))
+		f.Add(logfiletest.Gzip(f, []byte(seed)))
+		f.Add(logfiletest.Zstd(f, []byte(seed)))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, err := Open([]string{"-"}, Config{Stdin: bytes.NewReader(text), Reorder: 4})
@@ -287,6 +291,6 @@ func FuzzReader(f *testing.F) {
 		}
 		stats := r.Stats()
 		require.LessOrEqual(t, rows, stats.Rows)
-		require.LessOrEqual(t, len(stats.BadLines), maxKept)
+		require.LessOrEqual(t, len(stats.BadLines), logfile.MaxKept)
 	})
 }

@@ -1,12 +1,10 @@
 package replay
 
 import (
-	"fmt"
 	"time"
-)
 
-// maxKept bounds how many bad lines are kept with their reason; the rest are only counted.
-const maxKept = 20
+	"github.com/beaconwatch/beaconwatch/internal/logfile"
+)
 
 // Skip is why a well-formed row was left out.
 type Skip uint8
@@ -37,26 +35,12 @@ func (s Skip) String() string {
 	return "kept"
 }
 
-// BadLine is a line that could not be read, or the place where a file broke off.
-type BadLine struct {
-	File string
-	Line int
-	Err  error
-}
-
-// Error names the place first, as compilers do.
-func (b BadLine) Error() string { return fmt.Sprintf("%s:%d: %v", b.File, b.Line, b.Err) }
-
-func (b BadLine) Unwrap() error { return b.Err }
-
 // Stats counts what became of the input. Every line that is neither blank nor a header is in Rows, Bad or Skipped.
 type Stats struct {
-	Rows    uint64 // connections and flows that became records
-	Bad     uint64
+	logfile.Faults
+	Rows    uint64           // connections and flows that became records
 	Skipped [numSkips]uint64 // by Skip
 	Late    uint64           // rows older than one already given out: the reordering window was too small for them
-	// BadLines are the first few bad lines.
-	BadLines []BadLine
 	// Resolution is the coarsest clock among the files: a second, a millisecond, or 0 for anything finer.
 	Resolution time.Duration
 }
@@ -68,11 +52,4 @@ func (s *Stats) Lines() uint64 {
 		n += skipped
 	}
 	return n
-}
-
-func (s *Stats) bad(file string, line int, err error) {
-	s.Bad++
-	if len(s.BadLines) < maxKept {
-		s.BadLines = append(s.BadLines, BadLine{file, line, err})
-	}
 }

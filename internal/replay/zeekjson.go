@@ -1,43 +1,45 @@
 package replay
 
+import "github.com/beaconwatch/beaconwatch/internal/jsonscan"
+
 // jsonRow reads a conn.log row in JSON: one flat object, "id.orig_h" as one name or as an object "id" with its members,
 // columns that are unset left out or null. Of a name given twice the last counts.
 func jsonRow(line []byte, f *fields) error {
 	*f = fields{}
-	s := scanner{text: line}
-	if err := s.members("", f); err != nil {
+	s := jsonscan.Scanner{Text: line}
+	if err := members(&s, "", f); err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
 // members reads an object into f, its names prefixed.
-func (s *scanner) members(prefix string, f *fields) error {
-	if err := s.expect('{'); err != nil {
+func members(s *jsonscan.Scanner, prefix string, f *fields) error {
+	if err := s.Expect('{'); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {
-		more, err := s.next('}', n)
+		more, err := s.Next('}', n)
 		if err != nil || !more {
 			return err
 		}
-		name, err := s.key()
+		name, err := s.Key()
 		if err != nil {
 			return err
 		}
-		if prefix == "" && string(name) == "id" && s.peek() == '{' {
-			if err := s.members("id.", f); err != nil {
+		if prefix == "" && string(name) == "id" && s.Peek() == '{' {
+			if err := members(s, "id.", f); err != nil {
 				return err
 			}
 			continue
 		}
 		at := memberOf(prefix, name)
-		value, err := s.value()
+		value, err := s.Value()
 		if err != nil {
 			return err
 		}
 		if at != noField {
-			f[at] = value.scalar()
+			f[at] = scalar(value)
 		}
 	}
 }
@@ -62,7 +64,7 @@ func memberOf(prefix string, name []byte) field {
 
 // scalar returns the text of a value as the tab-separated form has it; nil for null. What is no scalar keeps its
 // brackets, and so fails to parse as one.
-func (t token) scalar() []byte {
+func scalar(t jsonscan.Token) []byte {
 	if t.Kind == 'n' {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package replay
+package logfile
 
 import (
 	"errors"
@@ -27,20 +27,20 @@ func TestLineReader(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newLineReader(strings.NewReader(tt.text), tt.limit)
+			r := NewLines(strings.NewReader(tt.text), tt.limit)
 			var got []string
 			for {
-				line, err := r.next()
+				line, err := r.Next()
 				if err == io.EOF {
 					break
 				}
-				if errors.Is(err, errLineTooLong) {
+				if errors.Is(err, ErrTooLong) {
 					line = []byte("!")
 				} else {
 					require.NoError(t, err)
 				}
 				got = append(got, string(line))
-				require.Equal(t, len(got), r.number)
+				require.Equal(t, len(got), r.Number)
 			}
 			require.Equal(t, tt.want, got)
 			require.LessOrEqual(t, cap(r.long), 2*(tt.limit+256<<10), "what is too long is not kept")
@@ -50,11 +50,11 @@ func TestLineReader(t *testing.T) {
 
 func TestLineReaderReportsABrokenStream(t *testing.T) {
 	broken := errors.New("broken")
-	r := newLineReader(io.MultiReader(strings.NewReader("a\nhalf a li"), iotest.ErrReader(broken)), 100)
-	line, err := r.next()
+	r := NewLines(io.MultiReader(strings.NewReader("a\nhalf a li"), iotest.ErrReader(broken)), 100)
+	line, err := r.Next()
 	require.NoError(t, err)
 	require.Equal(t, "a", string(line))
-	_, err = r.next()
+	_, err = r.Next()
 	require.ErrorIs(t, err, broken, "half a line is no line")
-	require.Equal(t, 2, r.number)
+	require.Equal(t, 2, r.Number)
 }

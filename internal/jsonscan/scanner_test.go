@@ -1,4 +1,4 @@
-package replay
+package jsonscan
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 
 // whole reads text as one JSON value and nothing after it.
 func whole(text []byte) error {
-	s := scanner{text: text}
-	if _, err := s.value(); err != nil {
+	s := Scanner{Text: text}
+	if _, err := s.Value(); err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
 func TestScannerRefuses(t *testing.T) {
@@ -53,10 +53,10 @@ func TestScannerTokens(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := scanner{text: []byte(tt.text)}
-			got, err := s.value()
+			s := Scanner{Text: []byte(tt.text)}
+			got, err := s.Value()
 			require.NoError(t, err)
-			require.NoError(t, s.end())
+			require.NoError(t, s.End())
 			require.Equal(t, tt.kind, string(got.Kind))
 			require.Equal(t, tt.raw, string(got.Raw))
 		})
@@ -66,7 +66,7 @@ func TestScannerTokens(t *testing.T) {
 func TestUnquote(t *testing.T) {
 	for raw, want := range map[string]string{`plain`: "plain", `a\"\u00e9\ud83d\ude00\/`: "a\"é😀/", "caf\xc3\xa9": "café",
 		"bad \xff": "bad \ufffd"} {
-		got, err := unquote([]byte(raw))
+		got, err := Unquote([]byte(raw))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}

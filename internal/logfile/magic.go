@@ -1,4 +1,4 @@
-package replay
+package logfile
 
 import (
 	"bufio"
@@ -31,7 +31,7 @@ var foreign = []struct{ magic, advice string }{
 }
 
 // decompress looks at how the stream begins and returns its plain text: gzip and zstd by their magic bytes, whatever the
-// file is called, anything else as it is. The result must be closed; closing does not close r.
+// File is called, anything else as it is. The result must be closed; closing does not close r.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(8)

@@ -1,29 +1,14 @@
-package replay
+package logfile
 
 import (
+	"github.com/beaconwatch/beaconwatch/internal/logfile/logfiletest"
+
 	"bytes"
 	"io"
 	"testing"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
-
-func gzipped(t testing.TB, text []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(text)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	return b.Bytes()
-}
-
-func zstandard(t testing.TB, text []byte) []byte {
-	w, err := zstd.NewWriter(nil)
-	require.NoError(t, err)
-	return w.EncodeAll(text, nil)
-}
 
 func TestDecompress(t *testing.T) {
 	text := []byte("some lines\nof text\n")
@@ -36,10 +21,10 @@ func TestDecompress(t *testing.T) {
 		{"empty", nil, nil},
 		{"short", []byte("{}"), []byte("{}")},
 		{"byte order mark", append([]byte("\xef\xbb\xbf"), text...), text},
-		{"gzip", gzipped(t, text), text},
-		{"gzip members", append(gzipped(t, text), gzipped(t, text)...), twice},
-		{"zstd", zstandard(t, text), text},
-		{"zstd frames", append(zstandard(t, text), zstandard(t, text)...), twice},
+		{"gzip", logfiletest.Gzip(t, text), text},
+		{"gzip members", append(logfiletest.Gzip(t, text), logfiletest.Gzip(t, text)...), twice},
+		{"zstd", logfiletest.Zstd(t, text), text},
+		{"zstd frames", append(logfiletest.Zstd(t, text), logfiletest.Zstd(t, text)...), twice},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,7 +50,7 @@ func TestDecompressNamesForeignFiles(t *testing.T) {
 
 func TestTruncatedCompressionIsAnError(t *testing.T) {
 	text := bytes.Repeat([]byte("a line that repeats\n"), 1000)
-	for name, whole := range map[string][]byte{"gzip": gzipped(t, text), "zstd": zstandard(t, text)} {
+	for name, whole := range map[string][]byte{"gzip": logfiletest.Gzip(t, text), "zstd": logfiletest.Zstd(t, text)} {
 		t.Run(name, func(t *testing.T) {
 			r, err := decompress(bytes.NewReader(whole[:len(whole)-6]))
 			require.NoError(t, err)

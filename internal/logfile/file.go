@@ -1,4 +1,8 @@
-package replay
+// Package logfile reads log files: it opens them, plain, gzip or zstd, cuts them into lines of bounded length, says how far
+// it has come, and keeps count of the lines that were bad.
+//
+// It knows no format; what a line means is the caller's.
+package logfile
 
 import (
 	"errors"
@@ -7,16 +11,16 @@ import (
 	"sync/atomic"
 )
 
-// file is an open input as plain text.
-type file struct {
+// File is an open input as plain text.
+type File struct {
 	io.Reader
-	size    int64 // before decompression; 0 where it is not known
+	Size    int64 // before decompression; 0 where it is not known
 	closers []io.Closer
 }
 
-// openFile opens a path, "-" being stdin, and decompresses it. What is read of it, compressed, is added to done.
-func openFile(path string, stdin io.Reader, done *atomic.Int64) (*file, error) {
-	f, source := &file{}, stdin
+// Open opens a path, "-" being stdin, and decompresses it. What is read of it, compressed, is added to done.
+func Open(path string, stdin io.Reader, done *atomic.Int64) (*File, error) {
+	f, source := &File{}, stdin
 	if path != "-" {
 		opened, err := os.Open(path)
 		if err != nil {
@@ -32,13 +36,13 @@ func openFile(path string, stdin io.Reader, done *atomic.Int64) (*file, error) {
 		}
 	}
 	if err != nil {
-		f.close()
+		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *file) measure(source io.Reader) error {
+func (f *File) measure(source io.Reader) error {
 	opened, ok := source.(*os.File)
 	if !ok {
 		return nil
@@ -50,13 +54,13 @@ func (f *file) measure(source io.Reader) error {
 	case info.IsDir():
 		return errors.New("is a directory")
 	case info.Mode().IsRegular():
-		f.size = info.Size()
+		f.Size = info.Size()
 	}
 	return nil
 }
 
-// close closes what was opened, innermost first. The files were only read, so nothing can be lost by it.
-func (f *file) close() {
+// Close closes what was opened, innermost first. The files were only read, so nothing can be lost by it.
+func (f *File) Close() {
 	for i := len(f.closers) - 1; i >= 0; i-- {
 		f.closers[i].Close()
 	}
