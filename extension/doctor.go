@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,10 +70,11 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 
 // examine opens every source once and looks at the host.
 func examine(cfg config.Config) diagnosis {
-	d := diagnosis{Version: fullVersion(), Level: "none", Complete: true}
+	d := diagnosis{Version: fullVersion(), Complete: true}
 	var opened []sensor.Source
+	levels := map[string]string{}
 	for _, l := range ladders(cfg, nil) {
-		best := true
+		best := ""
 		for _, r := range l.Rungs {
 			f := finding{Name: l.Protocol + " by " + r.Name, Value: "granted", OK: true, Effect: "level " + r.Level}
 			src, err := r.Open()
@@ -81,19 +83,18 @@ func examine(cfg config.Config) diagnosis {
 				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s: %v.", l.Protocol, r.Name, err))
 			} else {
 				opened = append(opened, src)
-				if best && l.Protocol == "tcp" {
-					d.Level = r.Level
-				}
-				best = false
+				best = cmp.Or(best, r.Level)
 			}
 			d.Sources = append(d.Sources, f)
 		}
+		levels[l.Protocol] = cmp.Or(best, "none")
 	}
 	closed, stop := context.WithCancel(context.Background())
 	stop()
 	for _, src := range opened { // only now: the programs of L3 are shared by several
 		_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
 	}
+	d.Level = levels["tcp"]
 	d.Host = hostFindings()
 	for _, f := range append(d.Sources, d.Host...) {
 		d.Complete = d.Complete && f.OK
@@ -103,7 +104,7 @@ func examine(cfg config.Config) diagnosis {
 			d.Blind = append(d.Blind, f.Effect)
 		}
 	}
-	d.Blind = append(d.Blind, blindAt(d.Level)...)
+	d.Blind = append(d.Blind, blindAt(levels["tcp"], levels["udp"])...)
 	return d
 }
 
@@ -115,33 +116,33 @@ func refusedWith(err error) string {
 	return "refused"
 }
 
-// blindAt says what a level cannot see anywhere; SECURITY.md has the same in a table.
-func blindAt(level string) []string {
-	always := []string{
-		"AF_PACKET, AF_XDP and vsock senders are not seen at any level.",
-		"Payloads that are encrypted are seen as sizes of ciphertext.",
-	}
-	if level == "L3" {
-		return always
-	}
-	l2 := []string{
-		"UDP is seen as sockets that open and close, without bytes; unconnected UDP sockets name no destination.",
-	}
-	if level == "L2" {
-		return append(l2, always...)
-	}
-	l0 := append(l2,
-		"A connection that opens and closes between two samples is counted with its bytes, but its process is not known.",
-		"Bytes of a connection reset by its own program (SO_LINGER 0) since the last sample are lost.",
-	)
-	switch level {
-	case "L0":
-		return append(l0, always...)
+// blindAt says what the levels of TCP and UDP cannot see anywhere; SECURITY.md has the same in a table.
+func blindAt(tcp, udp string) (blind []string) {
+	switch tcp {
 	case "proc":
-		return append([]string{"Payload sizes are not seen, and sends on open connections have no time: /proc/net has states only."}, append(l0, always...)...)
+		blind = append(blind, "Payload sizes are not seen, and sends on open connections have no time: /proc/net has states only.",
+			betweenSamples, resetSinceSample)
+	case "L0":
+		blind = append(blind, betweenSamples, resetSinceSample)
+	case "L1":
+		blind = append(blind, "A process that connects, sends and exits within about a millisecond may stay unknown; its bytes are counted.",
+			resetSinceSample)
 	}
-	return always
+	switch udp {
+	case "proc", "L0":
+		blind = append(blind, "UDP is seen as sockets that open and close, without bytes; unconnected UDP sockets name no destination.")
+	case "L1":
+		blind = append(blind, "Datagrams are seen as they leave an interface: who sent one is not known if the socket is closed by then, "+
+			"and what a firewall drops is not seen.")
+	}
+	return append(blind, "AF_PACKET, AF_XDP and vsock senders are not seen at any level.",
+		"Payloads that are encrypted are seen as sizes of ciphertext.")
 }
+
+const (
+	betweenSamples   = "A connection that opens and closes between two samples is counted with its bytes, but its process is not known."
+	resetSinceSample = "Bytes of a connection reset by its own program (SO_LINGER 0) since the last sample are lost."
+)
 
 func (d diagnosis) print(w io.Writer) error {
 	fmt.Fprintf(w, "beaconwatch %s: level %s\n\n", d.Version, d.Level)

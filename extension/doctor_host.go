@@ -19,6 +19,7 @@ var capabilities = []struct {
 	effect string
 }{
 	{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN, "buys the 8 MiB buffer for destroy notices; without it many short connections at once are lost and counted."},
+	{"CAP_NET_RAW", unix.CAP_NET_RAW, "buys level L1: payload sizes of UDP, and the owners of most brief connections, where eBPF is refused."},
 	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "buys the owners of other users' sockets, together with CAP_DAC_READ_SEARCH; without it they stay unattributed."},
 	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, "buys the owners of other users' sockets, together with CAP_SYS_PTRACE; without it they stay unattributed."},
 }

@@ -35,6 +35,13 @@ func TestDoctorSaysWhatIsSeenAndWhatIsNot(t *testing.T) {
 }
 
 func TestEachLevelIsBlindToMoreThanTheNext(t *testing.T) {
-	require.Subset(t, blindAt("proc"), blindAt("L0"))
-	require.Greater(t, len(blindAt("proc")), len(blindAt("L0")))
+	udp := map[string]string{"proc": "proc", "L0": "L0", "L1": "L1", "L2": "L1", "L3": "L3"}
+	for i, level := range []string{"L3", "L2", "L1", "L0", "proc"} {
+		if i > 0 {
+			better := []string{"L3", "L2", "L1", "L0", "proc"}[i-1]
+			require.Greater(t, len(blindAt(level, udp[level]))+1, len(blindAt(better, udp[better])), level)
+		}
+	}
+	require.Subset(t, blindAt("proc", "L0"), blindAt("L0", "L0"))
+	require.Less(t, len(blindAt("L3", "L3")), len(blindAt("L1", "L1")))
 }

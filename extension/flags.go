@@ -25,7 +25,7 @@ var settings = []struct{ name, usage string }{
 	{"repeat_frequency_threshold", "least beats per hour that count as repetition, 0 for any"},
 	{"min_beats", "least beats for a sufficient result"},
 	{"threshold", "score from which a candidate is above threshold, 0 to 1"},
-	{"level", "how deep to look at most: L3 or L2 (eBPF), L0 (sock_diag), proc"},
+	{"level", "how deep to look at most: L3 or L2 (eBPF), L1 (AF_PACKET), L0 (sock_diag), proc"},
 	{"cpu_budget", "share of one core for sampling"},
 	{"sample_period", "least time between complete samples"},
 	{"max_pairs", "bound on pairs of program and destination held"},

@@ -22,11 +22,14 @@ func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
 			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, least), Budget: budget})
 		})
 	}
+	datagrams := source.PacketConfig{Meet: meet}
 	tcpRungs := []sensor.Rung{
+		{Name: "packet", Level: "L1", Open: open(func() (*source.TriggeredTCP, error) { return source.NewTriggeredTCP(tcp) })},
 		{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
 		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, 100*time.Millisecond, send.TCP)},
 	}
 	udpRungs := []sensor.Rung{
+		{Name: "packet", Level: "L1", Open: open(func() (*source.Packet, error) { return source.NewPacket(datagrams) })},
 		{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
 		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, 250*time.Millisecond, send.UDP)},
 	}
@@ -42,8 +45,10 @@ func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
 		rawRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.share("raw")}}, rawRungs...)
 	case "L2":
 		tcpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L2", Open: trace.open(source.Connections)}}, tcpRungs...)
-	case "proc":
+	case "L0":
 		tcpRungs, udpRungs = tcpRungs[1:], udpRungs[1:]
+	case "proc":
+		tcpRungs, udpRungs = tcpRungs[2:], udpRungs[2:]
 	}
 	return []sensor.Ladder{{Protocol: "tcp", Rungs: tcpRungs}, {Protocol: "udp", Rungs: udpRungs}, {Protocol: "raw", Rungs: rawRungs}}
 }

@@ -32,7 +32,8 @@ type Config struct {
 	RepeatFrequencyThreshold float64 `yaml:"repeat_frequency_threshold" json:"repeat_frequency_threshold"`
 	MinBeats                 int     `yaml:"min_beats" json:"min_beats"`
 	Threshold                float64 `yaml:"threshold" json:"threshold"`
-	// Level caps how deep the sensor looks: L3 (every send, by eBPF), L2 (connections, by eBPF), L0 (sock_diag) or proc.
+	// Level caps how deep the sensor looks: L3 (every send, by eBPF), L2 (connections, by eBPF), L1 (SYNs and
+	// datagrams, by AF_PACKET), L0 (sock_diag) or proc.
 	Level string `yaml:"level" json:"level"`
 	// CPUBudget is the share of one core for sampling; the period follows from it but is never below SamplePeriod.
 	CPUBudget    float64  `yaml:"cpu_budget" json:"cpu_budget"`
@@ -153,8 +154,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("retention is %s, it must be at least 1m", time.Duration(c.Retention))
 	case c.MemoryLimitMiB < 16 || c.MemoryLimitMiB > 1<<20:
 		return fmt.Errorf("memory_limit_mib is %d, it must be 16 to 1048576", c.MemoryLimitMiB)
-	case !slices.Contains([]string{"L3", "L2", "L0", "proc"}, c.Level):
-		return fmt.Errorf("level is %q, it must be L3, L2, L0 or proc", c.Level)
+	case !slices.Contains([]string{"L3", "L2", "L1", "L0", "proc"}, c.Level):
+		return fmt.Errorf("level is %q, it must be L3, L2, L1, L0 or proc", c.Level)
 	case !slices.Contains([]string{"common", "full", "off"}, c.Redact):
 		return fmt.Errorf("redact is %q, it must be common, full or off", c.Redact)
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):

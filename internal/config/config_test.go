@@ -48,7 +48,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"variance", "payload_length_variance: 1.5\n", nil, "payload_length_variance is 1.5"},
 		{"not a number", "threshold: .nan\n", nil, "threshold is NaN"},
 		{"class", "include: [internet]\n", nil, `include names "internet"`},
-		{"level", "level: L9\n", nil, `level is "L9", it must be L3, L2, L0 or proc`},
+		{"level", "level: L9\n", nil, `level is "L9", it must be L3, L2, L1, L0 or proc`},
 		{"redact", "redact: maybe\n", nil, `redact is "maybe"`},
 		{"flag", "", []Flag{{"max_pairs", "x"}}, `flag --max_pairs: "x" is not a valid value`},
 	}

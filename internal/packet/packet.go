@@ -25,8 +25,19 @@ import (
 // snap is how much of a packet is copied: the largest IPv4 header and a TCP header, more than IPv6 needs.
 const snap = 80
 
+// Want is a set of packets.
+type Want uint8
+
+// SYNs are the first packets of TCP connections opened from here, Datagrams UDP either way.
+const (
+	SYNs Want = 1 << iota
+	Datagrams
+)
+
 // Config says where to listen. The zero Config is the caller's own network namespace.
 type Config struct {
+	// Want is what passes the filter, default everything.
+	Want Want
 	// NetNS is an open descriptor of the network namespace to listen in (setns(2)), 0 for the caller's own. It is only used
 	// while opening and may be closed afterwards.
 	NetNS int
@@ -43,6 +54,9 @@ type Packet struct {
 	Interface     uint32
 	Local, Remote netip.AddrPort
 	Size          uint32 // UDP payload; segments to be (UDP_SEGMENT) together
+	// Waited is how long ago the packet passed, as the kernel noted it (SO_TIMESTAMPNS, socket(7)); 0 if it did not, or the clock
+	// was set since.
+	Waited time.Duration
 }
 
 // Conn is an open packet socket. Only Interrupt may be called concurrently with other methods.
@@ -50,8 +64,11 @@ type Conn struct {
 	fd        int
 	file      *os.File
 	raw       syscall.RawConn
-	buffer    [snap]byte
 	ready     func(fd uintptr) bool
+	message   unix.Msghdr // points to the following
+	vector    unix.Iovec
+	buffer    [snap]byte
+	control   [8]uint64 // aligned as the kernel aligns control messages
 	from      unix.RawSockaddrLinklayer
 	drops     uint64
 	malformed uint64
@@ -61,6 +78,9 @@ type Conn struct {
 func Open(cfg Config) (*Conn, error) {
 	if cfg.ReceiveBuffer == 0 {
 		cfg.ReceiveBuffer = 4 << 20
+	}
+	if cfg.Want == 0 {
+		cfg.Want = SYNs | Datagrams
 	}
 	var fd int
 	err := netns.Do(cfg.NetNS, func() (err error) {
@@ -73,21 +93,26 @@ func Open(cfg Config) (*Conn, error) {
 	}
 	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket")}
 	c.ready = func(fd uintptr) bool { return peek(int(fd)) != unix.EAGAIN }
-	if err := c.listen(cfg.ReceiveBuffer); err != nil {
+	if err := c.listen(cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), c.file.Close())
 	}
 	return c, nil
 }
 
-func (c *Conn) listen(size int) (err error) {
+func (c *Conn) listen(cfg Config) (err error) {
 	if c.raw, err = c.file.SyscallConn(); err != nil {
 		return err
 	}
 	// a smaller buffer than asked for is not an error: what is lost through it is counted
-	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
+	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, cfg.ReceiveBuffer) != nil {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
 	}
-	program, err := bpf.Assemble(filter())
+	c.vector = unix.Iovec{Base: &c.buffer[0], Len: snap}
+	c.message = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&c.from)), Iov: &c.vector, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&c.control))}
+	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return err
+	}
+	program, err := bpf.Assemble(filter(cfg.Want))
 	if err != nil {
 		return err
 	}
@@ -133,9 +158,9 @@ func (c *Conn) Wait() (bool, error) {
 // allocate.
 func (c *Conn) Next(p *Packet) (bool, error) {
 	for {
-		size := uint32(unsafe.Sizeof(c.from))
-		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&c.buffer)), snap,
-			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&c.from)), uintptr(unsafe.Pointer(&size)))
+		c.message.Namelen = uint32(unsafe.Sizeof(c.from))
+		c.message.SetControllen(int(unsafe.Sizeof(c.control)))
+		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.message)), unix.MSG_DONTWAIT)
 		switch errno {
 		case 0:
 		case unix.EINTR, unix.ENETDOWN: // an interface went down
@@ -146,11 +171,23 @@ func (c *Conn) Next(p *Packet) (bool, error) {
 			return false, fmt.Errorf("packet: receive: %w", errno)
 		}
 		if p.decode(c.buffer[:n], c.from.Pkttype == unix.PACKET_OUTGOING) {
-			p.Interface = uint32(c.from.Ifindex)
+			p.Interface, p.Waited = uint32(c.from.Ifindex), c.waited(time.Now())
 			return true, nil
 		}
 		c.malformed++
 	}
+}
+
+// waited returns how long before now the kernel stamped the packet just received: the one control message asked for is a
+// struct timespec of CLOCK_REALTIME.
+func (c *Conn) waited(now time.Time) time.Duration {
+	header := (*unix.Cmsghdr)(unsafe.Pointer(&c.control))
+	if int(c.message.Controllen) < unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) || header.Level != unix.SOL_SOCKET ||
+		header.Type != unix.SCM_TIMESTAMPNS {
+		return 0
+	}
+	stamp := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(&c.control), unix.CmsgLen(0)))
+	return max(time.Duration(now.UnixNano()-stamp.Nano()), 0)
 }
 
 // Drops returns how many packets found the receive buffer full (PACKET_STATISTICS).

@@ -81,6 +81,7 @@ func TestSYNs(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		l, err := net.Listen("tcp", address)
 		require.NoError(t, err)
+		before := time.Now()
 		d, err := net.Dial("tcp", l.Addr().String())
 		require.NoError(t, err)
 		_, err = d.Write(make([]byte, 100))
@@ -88,6 +89,8 @@ func TestSYNs(t *testing.T) {
 		p := collect(t, c, 1, func(p *Packet) bool { return p.Protocol == unix.IPPROTO_TCP })[0]
 		require.Equal(t, d.LocalAddr().String(), p.Local.String())
 		require.Equal(t, l.Addr().String(), p.Remote.String())
+		require.Positive(t, p.Waited)
+		require.Less(t, p.Waited, time.Since(before))
 		require.NoError(t, d.Close())
 		require.NoError(t, l.Close())
 	}
@@ -124,6 +127,30 @@ func TestDatagrams(t *testing.T) {
 		require.Equal(t, sizes, in)
 		require.NoError(t, d.Close())
 		require.NoError(t, l.Close())
+	}
+}
+
+// Only what is wanted passes the filter.
+func TestWant(t *testing.T) {
+	for want, protocol := range map[Want]uint8{SYNs: unix.IPPROTO_TCP, Datagrams: unix.IPPROTO_UDP} {
+		for _, host := range []string{"127.0.0.1", "[::1]"} {
+			c := open(t, Config{Want: want})
+			for _, network := range []string{"udp", "tcp", "udp", "tcp"} {
+				d, err := net.Dial(network, host+":9") // nobody listens
+				if err == nil {
+					_, err = d.Write([]byte{1})
+					require.NoError(t, err)
+					require.NoError(t, d.Close())
+				}
+			}
+			n := 2
+			if want == Datagrams {
+				n = 4 // from each end
+			}
+			for _, p := range collect(t, c, n, func(*Packet) bool { return true }) {
+				require.Equal(t, protocol, p.Protocol)
+			}
+		}
 	}
 }
 

@@ -31,8 +31,8 @@ type SourceStats struct {
 
 // Rung is one step of a Ladder.
 type Rung struct {
-	Name  string // "sock_diag", "proc"
-	Level string // "L0", "proc": what the sensor's level is while this rung carries TCP
+	Name  string // "ebpf", "packet", "sock_diag", "udp_diag", "proc"
+	Level string // "L3" to "L0", "proc": what the sensor's level is while this rung carries TCP
 	// Open asks the kernel for the source. An error that carries a syscall.Errno is a refusal.
 	Open func() (Source, error)
 }

@@ -11,7 +11,7 @@ import (
 
 // Status is how well the sensor sees, over all sources.
 type Status struct {
-	Level             string // of TCP in the sensor's own namespace: "L0", "proc", or "none"
+	Level             string // of TCP in the sensor's own namespace: "L3" to "L0", "proc", or "none"
 	LevelReason       string // why no better source is in use, empty if the best is
 	TCPSource         string
 	UDPSource         string

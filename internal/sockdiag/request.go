@@ -51,7 +51,11 @@ const (
 	getSize      = byFamilySize
 )
 
-// Query names one TCP socket for an exact read.
+// AnyCookie in a Query matches whatever socket has the ends (INET_DIAG_NOCOOKIE).
+const AnyCookie = ^uint64(0)
+
+// Query names one TCP socket for an exact read. Interface must be the one the socket is bound to; for a socket that is bound to
+// none it does not matter.
 type Query struct {
 	Local, Remote netip.AddrPort
 	Interface     uint32

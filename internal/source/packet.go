@@ -3,10 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/packet"
@@ -19,12 +16,12 @@ type PacketConfig struct {
 	// NetNS and NetNSInode are as in TCPConfig.
 	NetNS      int
 	NetNSInode uint64
-	// Trigger is told of each connection attempt that leaves, for a TCP sampler to look at it at once. It is called on the
-	// goroutine in Run and must return soon. May be nil.
-	Trigger func(local, remote netip.AddrPort)
-	// Forwards says that the namespace forwards packets of others: then datagrams no socket here can have sent are passed
-	// over, for they are told where they come from.
+	// Forwards says that packets of others leave through the namespace, which is also found out when the source is opened: then
+	// datagrams no socket here can have sent are passed over, for they are told where they come from.
 	Forwards bool
+	// Meet, if not nil, is called on the goroutine in Run with the socket of each outbound pair when it is met: whoever wants to
+	// know its owner must look now.
+	Meet func(send.Socket)
 	// Period is how long datagrams of a pair are folded, default 20 ms; Idle after how long without any a pair ends, default
 	// 30 s. MaxPairs bounds the pairs remembered, default 16 384.
 	Period, Idle time.Duration
@@ -50,12 +47,11 @@ func (c *PacketConfig) setDefaults() error {
 	return nil
 }
 
-// Packet is L1: UDP datagrams as they leave the network namespace, with their sizes, and a Trigger for TCP. It names no
-// process; the socket is the one UDP_DIAG shows on the local port when the first datagram of a pair is met, and its cookie is 0 if
-// it is gone by then.
+// Packet is L1 for UDP: datagrams as they leave the network namespace, with their sizes. It names no process; the socket is the
+// one UDP_DIAG shows on the local port when the first datagram of a pair is met, and its cookie is 0 if it is gone by then.
 //
-// A pair, of two ends, is outbound if its first datagram was. Sizes are exact, times bounded by the readings (Aggregated);
-// pairs met within Idle of the start may have begun before it, so that they are outbound is Inferred.
+// A pair, of two ends, is outbound if its first datagram was. Sizes and times are exact, but datagrams of a pair within a period
+// are one send (Aggregated); pairs met within Idle of the start may have begun before it, so that they are outbound is Inferred.
 type Packet struct {
 	ledger
 	cfg  PacketConfig
@@ -79,12 +75,13 @@ func NewPacket(cfg PacketConfig) (*Packet, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
-	conn, err := packet.Open(packet.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer})
+	conn, err := packet.Open(packet.Config{NetNS: cfg.NetNS, Want: packet.Datagrams, ReceiveBuffer: cfg.ReceiveBuffer})
 	if err != nil {
 		return nil, refused("packet", err)
 	}
+	cfg.Forwards = cfg.Forwards || forwards(cfg.NetNS)
 	p := &Packet{cfg: cfg, conn: conn, pairs: make(map[pairKey]*pair), owners: make(map[uint16][]sockdiag.Socket)}
-	p.counters = Stats{Name: "packet", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Aggregated}
+	p.counters = Stats{Name: "packet", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Exact}
 	if p.diag, err = sockdiag.Dial(sockdiag.Config{NetNS: cfg.NetNS}); err != nil {
 		p.diag = nil // sizes and times without owners are still worth having
 	}
@@ -145,11 +142,8 @@ func (p *Packet) drain() error {
 		case !ok:
 			p.quiet = now
 			return nil
-		case one.Protocol == unix.IPPROTO_UDP:
-			p.datagram(&one, now)
-		case p.cfg.Trigger != nil:
-			p.cfg.Trigger(one.Local, one.Remote)
 		}
+		p.datagram(&one, now)
 		if now.Sub(p.flushed) >= p.cfg.Period { // though more keep coming
 			return nil
 		}

@@ -29,12 +29,12 @@ type pair struct {
 	told     bool // its Open is emitted
 	bytes    uint64
 	sends    uint32
-	from     boottime.Time // the datagrams not yet reported came after this
-	at       boottime.Time // the last datagram
+	from, at boottime.Time // the first datagram not yet reported, and the last
 }
 
-// datagram takes one, read at now.
+// datagram takes one, read at now. It passed after the queue was last seen empty, whatever became of the clock since.
 func (p *Packet) datagram(one *packet.Packet, now boottime.Time) {
+	at := max(now.Add(-one.Waited), p.quiet)
 	key := pairKey{one.Local, one.Remote}
 	c := p.pairs[key]
 	if c == nil {
@@ -45,12 +45,12 @@ func (p *Packet) datagram(one *packet.Packet, now boottime.Time) {
 		c = p.meet(one, now)
 		p.pairs[key] = c
 	}
-	c.at = now
+	c.at = max(c.at, at)
 	if !one.Outgoing || c.inbound || c.passed {
 		return
 	}
 	if c.sends == 0 {
-		c.from = p.quiet
+		c.from = at
 		p.pending = append(p.pending, c)
 	}
 	c.bytes, c.sends = c.bytes+uint64(one.Size), c.sends+1
@@ -69,6 +69,9 @@ func (p *Packet) meet(one *packet.Packet, now boottime.Time) *pair {
 		c.socket.Cookie, c.socket.Inode = owner.Cookie, uint64(owner.Inode)
 		if owner.Inode != 0 {
 			c.socket.UID = owner.UID
+			if p.cfg.Meet != nil {
+				p.cfg.Meet(c.socket)
+			}
 		}
 	} else if p.cfg.Forwards {
 		c.passed = true
@@ -125,9 +128,12 @@ func (p *Packet) readOwners() {
 func (p *Packet) flush(now boottime.Time) {
 	p.flushed = now
 	for _, c := range p.pending {
-		quality := send.Aggregated
-		if c.inferred {
+		quality := send.Exact
+		switch {
+		case c.inferred:
 			quality = send.Inferred
+		case c.sends > 1:
+			quality = send.Aggregated
 		}
 		if !c.told {
 			c.told = true
@@ -155,7 +161,10 @@ func (p *Packet) sweep(now boottime.Time) {
 
 // put completes s with the socket and the time of c, and emits it.
 func (p *Packet) put(c *pair, s send.Send) {
-	s.Socket, s.At, s.Within = c.socket, c.at, max(c.at.Sub(c.from), 0)
+	s.Socket, s.At = c.socket, c.at
+	if c.from < c.at {
+		s.Within = c.at.Sub(c.from) + 1 // the first was at from, not after it
+	}
 	p.counters.Events++
 	p.counters.Bytes += s.Bytes
 	p.emit(s)

@@ -2,9 +2,7 @@ package source
 
 import (
 	"net"
-	"net/netip"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +17,8 @@ import (
 
 func TestPacketDatagrams(t *testing.T) {
 	enterNamespace(t)
-	p, err := NewPacket(PacketConfig{Period: 5 * time.Millisecond})
+	met := make(chan send.Socket, 2)
+	p, err := NewPacket(PacketConfig{Period: 5 * time.Millisecond, Meet: func(s send.Socket) { met <- s }})
 	r := run(t, p, err)
 	l, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -60,29 +59,22 @@ func TestPacketDatagrams(t *testing.T) {
 	}
 	require.Equal(t, uint32(20), sends)
 	require.Equal(t, uint64(1), r.Stats().Passive)
+	require.Equal(t, cookie, (<-met).Cookie, "told when its first datagram left")
+	require.Empty(t, met, "and told once")
 }
 
-func TestPacketTrigger(t *testing.T) {
+func TestForwards(t *testing.T) {
 	enterNamespace(t)
-	var mu sync.Mutex
-	met := make(map[netip.AddrPort]netip.AddrPort)
-	p, err := NewPacket(PacketConfig{Trigger: func(local, remote netip.AddrPort) {
-		mu.Lock()
-		defer mu.Unlock()
-		met[local] = remote
-	}})
-	r := run(t, p, err)
-	to := server(t, "127.0.0.1:0", func(net.Conn) {})
-	c := dial(t, to)
-	require.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return met[c.LocalAddr().(*net.TCPAddr).AddrPort()] == to
-	}, patience, time.Millisecond)
-	mu.Lock()
-	defer mu.Unlock()
-	require.Len(t, met, 1, "neither answers nor accepted connections trigger")
-	require.Empty(t, r.of(to), "TCP is for the sampler to tell")
+	require.False(t, forwards(0))
+	const routing = "/proc/sys/net/ipv4/ip_forward"
+	require.NoError(t, os.WriteFile(routing, []byte("1"), 0))
+	require.True(t, forwards(0))
+	require.NoError(t, os.WriteFile(routing, []byte("0"), 0))
+	configure(t, []string{"ip", "link", "add", "br0", "type", "bridge"}, []string{"ip", "link", "add", "v0", "type", "veth"})
+	require.False(t, forwards(0))
+	configure(t, []string{"ip", "link", "set", "v0", "master", "br0"})
+	require.True(t, forwards(0))
+	require.True(t, forwards(1<<20), "no such namespace: it cannot be told")
 }
 
 // watcher returns a Packet that only observes, and where what it emits goes.
@@ -104,6 +96,7 @@ func TestPacketFolds(t *testing.T) {
 	p.datagram(&out, 2000)
 	p.flush(2000)
 	p.quiet = boottime.Time(time.Minute)
+	out.Waited = 3
 	p.datagram(&out, p.quiet+5)
 	p.flush(p.quiet + 5)
 	p.sweep(boottime.Time(time.Hour))
@@ -112,8 +105,9 @@ func TestPacketFolds(t *testing.T) {
 	require.Equal(t, []uint64{20, 10}, []uint64{data[0].Bytes, data[1].Bytes})
 	require.Equal(t, uint32(2), data[0].Sends)
 	require.Equal(t, boottime.Time(2000), data[0].At)
-	require.Equal(t, time.Duration(1500), data[0].Within)
-	require.Equal(t, time.Duration(5), data[1].Within)
+	require.Equal(t, time.Duration(1001), data[0].Within)
+	require.Equal(t, boottime.Time(time.Minute)+2, data[1].At)
+	require.Zero(t, data[1].Within)
 	require.Equal(t, send.Inferred, data[0].Quality, "it may have begun before the source did")
 	require.Empty(t, p.pairs)
 }
@@ -128,6 +122,7 @@ func TestPacketDirection(t *testing.T) {
 		packets []packet.Packet
 		want    uint64
 	}{
+		"ours alone":             {PacketConfig{}, []packet.Packet{out}, 10},
 		"ours first":             {PacketConfig{}, []packet.Packet{out, in, out}, 20},
 		"theirs first":           {PacketConfig{}, []packet.Packet{in, out, out}, 0},
 		"forwarded, no socket":   {PacketConfig{Forwards: true}, []packet.Packet{out}, 0},
@@ -141,10 +136,19 @@ func TestPacketDirection(t *testing.T) {
 		p.flush(later)
 		require.Equal(t, tt.want, bytesOf(*got), name)
 		for _, s := range *got {
-			require.Equal(t, send.Aggregated, s.Quality, name)
+			require.Equal(t, map[uint64]send.Quality{10: send.Exact, 20: send.Aggregated}[tt.want], s.Quality, name)
 		}
 		require.LessOrEqual(t, len(p.pairs), p.cfg.MaxPairs, name)
 	}
+}
+
+// A clock that was set back between the packet and its reading dates it before what was read earlier.
+func TestPacketTimeIsBoundedByTheReadings(t *testing.T) {
+	p, got := watcher(PacketConfig{})
+	p.quiet = 5000
+	p.datagram(&packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Waited: time.Hour}, 6000)
+	p.flush(6000)
+	require.Equal(t, boottime.Time(5000), (*got)[0].At)
 }
 
 func TestPacketDoesNotAllocate(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 func beaconSensorSources(d Deps) *table.Plugin {
 	columns := []table.ColumnDefinition{
-		text("source", "Kernel interface: sock_diag, udp_diag, proc"),
+		text("source", "Kernel interface: ebpf, packet (AF_PACKET; for tcp beside sock_diag, whose reports it gives), sock_diag, udp_diag, proc"),
 		text("protocol", "What it is asked to watch: tcp, udp or raw"),
 		bigint("net_namespace", "Inode of the network namespace it watches; NULL for the sensor's own"),
 		integer("active", "1 if it is in use: exactly one source owns a protocol"),

@@ -11,7 +11,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 	columns := []table.ColumnDefinition{
 		bigint("pid", "Process ID of the sensor"),
 		text("version", "Version and commit of the sensor"),
-		text("level", "How TCP is watched: L0 (sock_diag and its destroy stream), proc (/proc/net), none"),
+		text("level", "How TCP is watched: L3 (eBPF, every send), L2 (eBPF, connections), L1 (sock_diag, and a packet socket that shows who connects), L0 (sock_diag and its destroy stream), proc (/proc/net), none"),
 		text("level_reason", "Why nothing better is in use; empty if the best source is"),
 		text("tcp_source", "Source that owns TCP"),
 		text("udp_source", "Source that owns UDP"),

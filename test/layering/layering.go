@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"procevent":   {},
 	"packet":      {"netns"},
 	"bpf":         {},
-	"source":      append([]string{"boottime", "send"}, readers...),
+	"source":      append([]string{"boottime", "send", "netns"}, readers...),
 	"attribution": {"send", "process", "procfs", "procevent"},
 	"enrichment":  {"process", "procfs", "packet"},
 	"inventory":   {"process", "send"},

@@ -1,0 +1,226 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/packet"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+)
+
+// TriggeredTCP is L1 for TCP: all that TCP tells, and beside it a packet socket on which the SYN of each connection opened from
+// here shows at once. The socket behind a SYN is read and handed to Meet while its process is most likely still there; by
+// samples alone, who connects, sends and exits between two of them is never known. It emits what TCP emits and nothing else.
+//
+// What it misses: the owner of a connection whose process has exited, or closed it, before Meet has looked; SYNs that found the
+// receive buffer full, which are counted as Lost.
+type TriggeredTCP struct {
+	*TCP
+	syns *syns
+}
+
+// NewTriggeredTCP opens both sockets. The error matches ErrRefused if the kernel does not serve either.
+func NewTriggeredTCP(cfg TCPConfig) (*TriggeredTCP, error) {
+	tcp, err := NewTCP(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSYNs(tcp.cfg)
+	if err != nil {
+		tcp.close()
+		return nil, err
+	}
+	return &TriggeredTCP{TCP: tcp, syns: s}, nil
+}
+
+// Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+func (t *TriggeredTCP) Run(ctx context.Context, emit Emit) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		defer stop()
+		ended <- t.syns.run(ctx)
+	}()
+	err := t.TCP.Run(ctx, func(s send.Send) {
+		if s.Socket.Inode == 0 { // over before a sample saw it
+			t.syns.settle(s.At)
+		}
+		emit(s)
+	})
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// Stats is that of TCP, with the SYNs lost.
+func (t *TriggeredTCP) Stats() Stats {
+	s := t.TCP.Stats()
+	s.Name = "packet"
+	s.Lost += t.syns.lost.Load()
+	return s
+}
+
+// syns reads the SYNs of one network namespace.
+type syns struct {
+	cfg  TCPConfig
+	conn *packet.Conn
+	diag *sockdiag.Conn
+	lost atomic.Uint64
+	// patience bounds the wait for the owner of a connection that is over while its SYN is still being looked at.
+	patience time.Duration
+	// handled is the instant up to which every SYN has been looked at.
+	handled atomic.Int64
+
+	queries []sockdiag.Query
+	found   []send.Socket
+
+	mu      sync.Mutex
+	settled chan struct{} // closed once all SYNs that are there have been looked at; nil if nobody waits for that
+}
+
+func newSYNs(cfg TCPConfig) (*syns, error) {
+	conn, err := packet.Open(packet.Config{NetNS: cfg.NetNS, Want: packet.SYNs})
+	if err != nil {
+		return nil, refused("packet", err)
+	}
+	diag, err := sockdiag.Dial(sockdiag.Config{NetNS: cfg.NetNS})
+	if err != nil {
+		return nil, refused("packet", errors.Join(err, conn.Close()))
+	}
+	return &syns{cfg: cfg, conn: conn, diag: diag, patience: 20 * time.Millisecond}, nil
+}
+
+// run looks at SYNs until ctx ends, and closes.
+func (s *syns) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.conn.Interrupt)()
+	err := s.loop(ctx)
+	s.handled.Store(math.MaxInt64) // whoever waits would do so in vain
+	s.release()
+	return errors.Join(err, s.conn.Close(), s.diag.Close())
+}
+
+func (s *syns) loop(ctx context.Context) error {
+	for {
+		if err := s.conn.SetDeadline(time.Time{}); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !s.awaited() {
+			if _, err := s.conn.Wait(); err != nil {
+				return refused("packet", err)
+			}
+		}
+		if err := s.drain(); err != nil {
+			return refused("packet", err)
+		}
+	}
+}
+
+// drain looks at all SYNs that are there.
+func (s *syns) drain() error {
+	for {
+		waiting, now := s.awaited(), boottime.Now()
+		if err := s.receive(); err != nil {
+			return err
+		}
+		if len(s.queries) == 0 {
+			s.handled.Store(int64(now))
+			if waiting {
+				s.release()
+			}
+			drops, err := s.conn.Drops()
+			s.lost.Store(drops)
+			return err
+		}
+		if err := s.look(); err != nil {
+			return err
+		}
+	}
+}
+
+// receive makes a query of each SYN, up to a batch of them.
+func (s *syns) receive() error {
+	s.queries = s.queries[:0]
+	var one packet.Packet
+	for len(s.queries) < sockdiag.MaxBatch {
+		ok, err := s.conn.Next(&one)
+		if err != nil || !ok {
+			return err
+		}
+		s.queries = append(s.queries, sockdiag.Query{Local: one.Local, Remote: one.Remote, Interface: one.Interface,
+			Cookie: sockdiag.AnyCookie})
+	}
+	return nil
+}
+
+// look reads the sockets of the queries and hands them to Meet, the latest first: it is the likeliest to have an owner still.
+func (s *syns) look() error {
+	replies, err := s.diag.Get(s.queries)
+	if err != nil {
+		return err
+	}
+	s.found = s.found[:0]
+	var one sockdiag.Socket
+	for {
+		reply, ok := replies.Next(&one)
+		if !ok {
+			break
+		}
+		if reply.Found && one.Inode != 0 {
+			s.found = append(s.found, send.Socket{Cookie: one.Cookie, Inode: uint64(one.Inode), NetNS: s.cfg.NetNSInode,
+				UID: one.UID, Protocol: send.TCP, Local: one.Local, Remote: one.Remote})
+		}
+	}
+	if s.cfg.Meet == nil {
+		return nil
+	}
+	for _, socket := range slices.Backward(s.found) {
+		s.cfg.Meet(socket)
+	}
+	return nil
+}
+
+// settle waits, for a moment, until every SYN sent by then has been looked at.
+func (s *syns) settle(by boottime.Time) {
+	if s.handled.Load() >= int64(by) {
+		return
+	}
+	s.mu.Lock()
+	if s.settled == nil {
+		s.settled = make(chan struct{})
+	}
+	settled := s.settled
+	s.mu.Unlock()
+	s.conn.Interrupt()
+	timer := time.NewTimer(s.patience)
+	defer timer.Stop()
+	select {
+	case <-settled:
+	case <-timer.C:
+	}
+}
+
+func (s *syns) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.settled != nil
+}
+
+// release lets go who waits.
+func (s *syns) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.settled != nil {
+		close(s.settled)
+		s.settled = nil
+	}
+}

@@ -1,0 +1,85 @@
+package source
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// acquaintances are the sockets a source has met, by their local ends.
+type acquaintances struct {
+	mu  sync.Mutex
+	met map[netip.AddrPort]send.Socket
+}
+
+func (a *acquaintances) meet(s send.Socket) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.met == nil {
+		a.met = make(map[netip.AddrPort]send.Socket)
+	}
+	a.met[s.Local] = s
+}
+
+func (a *acquaintances) of(local netip.AddrPort) (send.Socket, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.met[local]
+	return s, ok
+}
+
+// With an hour between samples only its SYN can tell of a connection while it is open; what TCP emits stays the same.
+func TestTriggeredTCPMeetsWhoConnects(t *testing.T) {
+	enterNamespace(t)
+	var a acquaintances
+	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Meet: a.meet})
+	r := run(t, tcp, err)
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		to := server(t, address, drain)
+		c := dial(t, to)
+		local := c.LocalAddr().(*net.TCPAddr).AddrPort()
+		require.Eventually(t, func() bool { _, ok := a.of(local); return ok }, patience, time.Millisecond)
+		s, _ := a.of(local)
+		require.Equal(t, to, s.Remote)
+		require.EqualValues(t, os.Getuid(), s.UID)
+		require.NotZero(t, s.Inode)
+		require.Empty(t, r.of(to), "a SYN is no send")
+		write(t, c, 321)
+		c.Close()
+		end := r.await(t, send.Close, to, 1)[0]
+		require.Equal(t, s.Cookie, end.Socket.Cookie, "by which attribution remembers whom it found")
+		require.EqualValues(t, 321, bytesOf(r.of(to)))
+		require.Len(t, only(send.Open, r.of(to)), 1)
+	}
+	require.Equal(t, "packet", r.Stats().Name)
+	require.Zero(t, r.Stats().Lost)
+}
+
+// A connection can be over before its owner is known: its end is told only then.
+func TestTriggeredTCPTellsTheEndAfterTheBeginning(t *testing.T) {
+	enterNamespace(t)
+	entered, leave := make(chan send.Socket, 1), make(chan struct{})
+	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Meet: func(s send.Socket) {
+		entered <- s
+		<-leave
+	}})
+	if err == nil {
+		tcp.syns.patience = patience
+	}
+	to := server(t, "127.0.0.1:0", drain)
+	r := run(t, tcp, err)
+	c := dial(t, to)
+	s := <-entered
+	c.Close()
+	require.Eventually(t, tcp.syns.awaited, patience, time.Millisecond)
+	require.Empty(t, r.of(to))
+	close(leave)
+	require.Equal(t, s.Cookie, r.await(t, send.Close, to, 1)[0].Socket.Cookie)
+}
