@@ -57,7 +57,7 @@ var confined = map[string][]string{
 	"modernc.org/sqlite":              {"sqlhost", "fleet"},
 	"github.com/shirou/gopsutil":      {"attribution", "enrichment"},
 	"github.com/cilium/ebpf":          {"bpf"},
-	"github.com/goccy/go-yaml":        {"config", "inventory"},
+	"github.com/goccy/go-yaml":        {"config", "inventory", "pack"},
 	"github.com/peterh/liner":         {"shell"},
 	"github.com/jedib0t/go-pretty":    {"shell"},
 	"github.com/klauspost/compress":   {"logfile"},
