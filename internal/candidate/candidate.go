@@ -3,6 +3,8 @@
 package candidate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -45,11 +47,20 @@ type Candidate struct {
 	Resolution    time.Duration // median timing uncertainty of the beats
 	Sparkline     string
 	Signature     string
+	AlertID       string // names the case in other systems, together with the host: see alertID
 	IntervalClass string
 	SizeClass     string
 
 	program uint64
 	begun   uint64
+	settled settled
+}
+
+// alertID is the SHA-256 of a signature in hexadecimal: the same on every host and after every restart, and of one length, which
+// signatures are not. Nothing here is looked up by it.
+func alertID(signature string) string {
+	sum := sha256.Sum256([]byte(process.Printable(signature, process.MaxText)))
+	return hex.EncodeToString(sum[:])
 }
 
 // signature names program and destination for people and for exceptions: no uid, no id, no time. An empty path reads

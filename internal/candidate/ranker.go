@@ -143,15 +143,24 @@ func (r *Ranker) consider(v *history.View) bool {
 	c.Result = r.scorer.Score(r.series)
 	c.Resolution = medianOf(r.series.Within)
 	c.Sparkline = sparkline(v.Bursts, c.Result.Interval)
-	c.Signature = signature(c.Key, c.Scope, c.Destination)
+	now := time.Now()
 	var previous Candidate
 	if old != nil {
 		previous = *old
+		c.Signature, c.AlertID = old.Signature, old.AlertID
+	} else {
+		c.Signature = signature(c.Key, c.Scope, c.Destination)
+		c.AlertID = alertID(c.Signature)
 	}
+	c.settled = previous.settled
+	c.Result.Codes = c.settled.codes(now, c.Result.Codes, c.Result.Interval)
 	c.IntervalClass = intervalClass(c.Result.Interval, previous.IntervalClass)
+	if c.IntervalClass == "" && c.Result.Codes.Has(beacon.AboveThreshold) {
+		c.IntervalClass = previous.IntervalClass
+	}
 	c.SizeClass = sizeClass(c.Result.Size, previous.SizeClass)
 	r.by[v.ID] = c
-	r.scored[v.ID] = time.Now()
+	r.scored[v.ID] = now
 	r.config.Store.SetEvidence(v.ID, c.Result.Evidence)
 	return true
 }

@@ -48,6 +48,7 @@ func beaconCandidates(d Deps) *table.Plugin {
 		text("quality", "Worst quality of a report: exact, jiffy, aggregated or inferred"),
 		text("sparkline", "The latest gaps against the interval: a steady beacon is a line at half height"),
 		text("reason", "Why, in one sentence; changes as evidence grows"),
+		text("alert_id", "SHA-256 of the signature in hexadecimal: with the host, the name of the case that this candidate is in other systems"),
 		text("signature", "Program and destination in words, without uid, id or time: the key for exceptions and differential queries"),
 		text("reason_codes", "Sorted reason codes, comma-separated, from a documented vocabulary"),
 		text("interval_class", "Interval in logarithmic steps that stay the same while the beacon does"),
@@ -102,7 +103,7 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r["network_facing"], r["expected"], r["severity"] = "-1", "-1", ""
 	r["role"], r["resolution_ms"] = d.Role, millis(c.Resolution)
 	r["quality"], r["sparkline"] = c.Totals.Quality.String(), c.Sparkline
-	r["reason"], r["signature"] = res.Reason(), clean(c.Signature)
+	r["reason"], r["signature"], r["alert_id"] = res.Reason(), clean(c.Signature), c.AlertID
 	r["reason_codes"] = strings.Join(res.ReasonCodes(), ",")
 	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
 }
