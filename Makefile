@@ -9,7 +9,7 @@ TWIST    ?=
 KERNELS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check unit fuzz e2e bench corpus test-kernel clean FORCE
+.PHONY: help build demo test check unit fuzz e2e bench corpus test-kernel packages clean FORCE
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ corpus: ## how well scoring separates, side by side with published scorers
 test-kernel: build ## Debian's stock kernels in an emulated machine, five minutes (KERNELS=6.1.0 for one); installs qemu
 	@command -v qemu-system-x86_64 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends qemu-system-x86; }
 	$(GO) test -count=1 -v -timeout 20m -run TestStockKernels ./test/kernel -boot -kernels '$(KERNELS)'
+
+packages: ## deb and rpm for amd64 and arm64, SBOMs and checksums, in build/packages
+	extension/packaging/build.sh '$(VERSION)' '$(COMMIT)' build/packages
 
 clean: ## remove build/
 	rm -rf build

@@ -63,7 +63,7 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 			return err
 		},
 	}
-	flags.bind(cmd)
+	flags.bindAside(cmd, "level")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

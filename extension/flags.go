@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,6 +41,16 @@ var settings = []struct{ name, usage string }{
 type configFlags struct {
 	path  string
 	flags *pflag.FlagSet
+}
+
+// bindAside is bind for a command that people call for something else: all flags are taken, and its help names those that
+// matter to it.
+func (c *configFlags) bindAside(cmd *cobra.Command, named ...string) {
+	c.bind(cmd)
+	for _, s := range settings {
+		c.flags.Lookup(s.name).Hidden = !slices.Contains(named, s.name)
+	}
+	cmd.SetUsageTemplate(cmd.UsageTemplate() + "\nEvery setting of \"" + binaryName + " --help\" may be given here as well.\n")
 }
 
 func (c *configFlags) bind(cmd *cobra.Command) {
@@ -122,7 +133,7 @@ func configCommand() *cobra.Command {
 			return nil
 		},
 	}
-	flags.bind(check)
+	flags.bindAside(check)
 	parent.AddCommand(check)
 	return parent
 }

@@ -20,6 +20,9 @@ var (
 	commit  = "unknown"
 )
 
+// binaryName is what the file is called: osquery loads extensions that end in .ext only.
+const binaryName = "beaconwatch.ext"
+
 func main() {
 	unix.Umask(0o077) // sockets, locks and histories are nobody else's business
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -57,7 +60,7 @@ var errSilent = errors.New("failed")
 func rootCommand() *cobra.Command {
 	run := &serve{}
 	root := &cobra.Command{
-		Use:   "beaconwatch.ext",
+		Use:   binaryName,
 		Short: "Find processes that beacon (ATT&CK AN0597), as an osquery extension or by itself",
 		Long: `beaconwatch.ext watches which process sends what to whom and scores each program and destination for beaconing.
 
@@ -76,8 +79,8 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), doctorCommand(), configCommand(), versionCommand())
+	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), doctorCommand(), configCommand(),
+		versionCommand(), manualCommand())
 	return root
 }
 

@@ -49,7 +49,7 @@ terminal, and with --for prints the candidates.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return q.run(cmd, args) },
 	}
-	q.flags.bind(cmd)
+	q.flags.bindAside(cmd, "listen_socket", "include", "level")
 	f := cmd.Flags()
 	f.DurationVar(&q.watch, "for", 0, "observe for this long before answering")
 	f.BoolVar(&q.json, "json", false, "print JSON")

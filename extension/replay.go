@@ -41,8 +41,8 @@ func replayCommand() *cobra.Command {
 		Short: "Read recorded traffic (Zeek conn.log, JSON Lines) and ask about it in SQL",
 		Long: `replay reads Zeek conn.log (TSV or JSON) and flows in JSON Lines, plain, gzip or zstd, - for standard input, through the
 same path as live traffic. Such files know hosts, not processes: the originating host is the key and the host column.
-Destinations that are not outbound (loopback, link-local,
-multicast, broadcast) are left out of beacon_candidates unless --include names them. Memory is bounded by pairs, not by the size of the files.`,
+Destinations that are not outbound (loopback, link-local, multicast, broadcast) are left out of beacon_candidates unless
+--include names them. Memory is bounded by pairs, not by the size of the files.`,
 		Example: `  beaconwatch.ext replay conn.log
   beaconwatch.ext replay conn.*.log.gz "SELECT host, remote_address, beats, score, reason FROM beacon_candidates ORDER BY evidence DESC LIMIT 10"
   beaconwatch.ext replay --local 192.0.2.0/24 --json conn.log`,
@@ -54,7 +54,7 @@ multicast, broadcast) are left out of beacon_candidates unless --include names t
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd, args) },
 	}
-	r.flags.bind(cmd)
+	r.flags.bindAside(cmd, "include", "threshold", "max_pairs")
 	f := cmd.Flags()
 	f.StringSliceVar(&r.local, "local", nil, "our own networks, as CIDR; default: what local_orig says, else private addresses")
 	f.BoolVar(&r.json, "json", false, "print JSON")
