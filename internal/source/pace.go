@@ -47,6 +47,9 @@ func (p *pace) end(cost time.Duration) {
 	p.due = p.start.Add(p.period())
 }
 
+// rested notes that no pass was due for a while, so that the time without one is no gap.
+func (p *pace) rested() { p.start = 0 }
+
 // period is the present distance of passes.
 func (p *pace) period() time.Duration {
 	return max(p.min, time.Duration(float64(p.cost)/p.budget))

@@ -99,13 +99,12 @@ func (p *Packet) Run(ctx context.Context, emit Emit) error {
 
 func (p *Packet) loop(ctx context.Context) error {
 	p.started = boottime.Now()
-	p.quiet, p.flushed, p.swept = p.started, p.started, p.started
+	p.quiet, p.flushed = p.started, p.started
+	if err := p.note(p.started, false); err != nil {
+		return refused("packet", err)
+	}
 	for {
-		wait := time.Second
-		if len(p.pending) > 0 {
-			wait = p.cfg.Period - boottime.Now().Sub(p.flushed)
-		}
-		if err := p.conn.SetDeadline(time.Now().Add(wait)); err != nil {
+		if err := p.conn.SetDeadline(p.deadline()); err != nil {
 			return err
 		}
 		if ctx.Err() == nil {
@@ -127,6 +126,17 @@ func (p *Packet) loop(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// deadline is when to go on though no packet comes: never while there is no pair to end.
+func (p *Packet) deadline() time.Time {
+	switch {
+	case len(p.pending) > 0:
+		return time.Now().Add(p.cfg.Period - boottime.Now().Sub(p.flushed))
+	case len(p.pairs) > 0:
+		return time.Now().Add(time.Second)
+	}
+	return time.Time{}
 }
 
 // drain takes the packets that are there.

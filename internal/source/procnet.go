@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
@@ -28,6 +29,8 @@ type ProcNetConfig struct {
 	MinPeriod  time.Duration
 	Budget     float64
 	MaxSockets int
+	// Gate is as in TCPConfig.
+	Gate *netns.Gate
 }
 
 // tableNames are the files of a protocol in /proc/net, IPv4 first.
@@ -95,6 +98,7 @@ type ProcNet struct {
 	since     boottime.Time // start of the last pass
 	bare      uint64
 	pace      pace
+	rest      rest
 }
 
 type procTable struct {
@@ -110,7 +114,7 @@ func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
 	}
 	p := &ProcNet{cfg: cfg, sockets: make(map[procKey]*procSocket), servers: make(map[procServer]uint32),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
-		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget}}
+		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget}, rest: newRest(cfg.Gate)}
 	var names []string
 	var missing error
 	for _, protocol := range cfg.Protocols {
@@ -147,11 +151,26 @@ func (p *ProcNet) Run(ctx context.Context, emit Emit) error {
 func (p *ProcNet) loop(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	changed := make(chan struct{}, 1)
+	defer p.cfg.Gate.OnChange(func() {
+		select {
+		case changed <- struct{}{}:
+		default: // it is to be woken already
+		}
+	})()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
+		}
+		for p.rest.idle(len(p.sockets)) {
+			p.pace.rested()
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-changed:
+			}
 		}
 		if err := p.pace.run(p.sample); err != nil {
 			return refused("proc", err)
@@ -164,6 +183,7 @@ func (p *ProcNet) loop(ctx context.Context) error {
 // sample reads all tables once.
 func (p *ProcNet) sample() error {
 	p.pass++
+	p.rest.look()
 	var row procfs.NetSocket
 	for _, table := range p.tables {
 		table.Rewind()

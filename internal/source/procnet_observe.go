@@ -120,7 +120,7 @@ func (p *ProcNet) put(s *procSocket, kind send.Kind, errno syscall.Errno) {
 	}
 	now := boottime.Now()
 	p.counters.Events++
-	p.emit(send.Send{Socket: s.socket, Kind: kind, At: now, Within: now.Sub(p.since), Errno: errno,
+	p.emit(send.Send{Socket: s.socket, Kind: kind, At: now, Within: now.Sub(p.rest.since(p.since)), Errno: errno,
 		Quality: send.Inferred})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
 )
@@ -26,6 +27,8 @@ type TCPConfig struct {
 	MaxSockets int
 	// ReceiveBuffer is for notices of destroyed sockets, default 8 MiB; beyond net.core.rmem_max it needs CAP_NET_ADMIN.
 	ReceiveBuffer int
+	// Gate, if not nil, tells when sockets of the namespace come or go: without any to watch, no sample is taken in between.
+	Gate *netns.Gate
 	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
 	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
 	Meet func(send.Socket)
@@ -77,6 +80,7 @@ type TCP struct {
 	broken    int     // passes in a row
 	quiet     instant // when the notices were last known to be drained
 	full, hot pace
+	rest      rest
 	hotSet    []int32
 	queries   []sockdiag.Query
 	scratch   connection
@@ -89,6 +93,7 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 	}
 	t := &TCP{cfg: cfg, clock: newJiffyClock(), table: newConnections(cfg.MaxSockets),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
+		rest:      newRest(cfg.Gate),
 		full:      pace{min: cfg.MinPeriod, budget: cfg.Budget * fullShare},
 		hot:       pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - fullShare)}}
 	t.counters = Stats{Name: "sock_diag", Protocol: "tcp", NetNS: cfg.NetNSInode, Quality: send.Jiffy,
@@ -113,6 +118,7 @@ func (t *TCP) Run(ctx context.Context, emit Emit) error {
 	t.emit = emit
 	defer t.close()
 	defer context.AfterFunc(ctx, t.events.Interrupt)()
+	defer t.cfg.Gate.OnChange(t.events.Interrupt)()
 	return t.during(func() error { return t.loop(ctx) })
 }
 
@@ -128,20 +134,31 @@ func (t *TCP) loop(ctx context.Context) error {
 		if hot {
 			due = min(due, t.hot.due)
 		}
-		if err := t.events.SetDeadline(time.Now().Add(t.clock.afterTick(due).Sub(boottime.Now()))); err != nil {
+		resting := t.idle()
+		var deadline time.Time
+		if !resting {
+			deadline = time.Now().Add(t.clock.afterTick(due).Sub(boottime.Now()))
+		}
+		if err := t.events.SetDeadline(deadline); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := t.awaitNotices(); err != nil {
-			return err
+		if !resting || t.idle() { // else it was woken before it lay down
+			if err := t.awaitNotices(); err != nil {
+				return err
+			}
 		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if resting {
+			t.full.rested()
 		}
 		var err error
 		switch now := boottime.Now(); {
+		case t.idle():
 		case now >= t.full.due:
 			err = t.full.run(t.samplePass)
 		case hot && now >= t.hot.due:
@@ -153,6 +170,9 @@ func (t *TCP) loop(ctx context.Context) error {
 		t.note()
 	}
 }
+
+// idle reports whether there is nothing to sample, now or by another pass.
+func (t *TCP) idle() bool { return t.rest.idle(len(t.table.index)) }
 
 // note publishes the present state.
 func (t *TCP) note() {

@@ -122,7 +122,7 @@ func (t *TCP) unseen(s *sockdiag.Socket, at span) *connection {
 	if _, to := t.clock.ago(at, i.SinceSent); established(i) && to <= t.forgotten {
 		return nil
 	}
-	t.scratch.begin(s, t.since)
+	t.scratch.begin(s, t.rest.since(t.since))
 	return &t.scratch
 }
 

@@ -62,7 +62,7 @@ func (t *TCP) adopt(s *sockdiag.Socket) *connection {
 		t.forgotten = boottime.Now()
 		return nil
 	}
-	c.begin(s, t.since)
+	c.begin(s, t.rest.since(t.since))
 	if t.counters.Samples == 0 && s.State != sockdiag.SynSent {
 		t.counters.TakenOver++
 		c.announced = true

@@ -31,6 +31,7 @@ func (t *TCP) samplePass() error {
 		return err
 	}
 	t.clock.synchronise()
+	t.rest.look()
 	if t.full.start.Sub(t.listeners.refresh) >= listenerRefresh {
 		if err := t.readListeners(); err != nil {
 			return refused("tcp", err)
@@ -150,7 +151,7 @@ func (t *TCP) sweep() {
 		case c.cookie == 0:
 		case c.ended && (crowded || now.Sub(c.missed) > heldFor):
 			t.table.remove(c.cookie)
-			t.forgotten = boottime.Now()
+			t.forgotten = now
 		case c.pass != t.pass:
 			t.miss(c, now)
 		case c.direction == outbound && now.Sub(c.sending) < hotFor:

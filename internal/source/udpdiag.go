@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
 )
@@ -22,6 +23,7 @@ type UDPDiagConfig struct {
 	Budget        float64
 	MaxSockets    int
 	ReceiveBuffer int
+	Gate          *netns.Gate
 }
 
 func (c *UDPDiagConfig) setDefaults() error {
@@ -60,6 +62,7 @@ type UDPDiag struct {
 	pass    uint32
 	since   boottime.Time // start of the last pass
 	pace    pace
+	rest    rest
 }
 
 // peer is what is remembered of one connected UDP socket.
@@ -76,7 +79,7 @@ func NewUDPDiag(cfg UDPDiagConfig) (*UDPDiag, error) {
 		return nil, err
 	}
 	u := &UDPDiag{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
-		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget}}
+		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget}, rest: newRest(cfg.Gate)}
 	u.counters = Stats{Name: "sock_diag", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Inferred}
 	var err error
 	if u.events, err = sockdiag.Subscribe(sockdiag.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer},
@@ -98,34 +101,49 @@ func (u *UDPDiag) Run(ctx context.Context, emit Emit) error {
 	u.emit = emit
 	defer u.close()
 	defer context.AfterFunc(ctx, u.events.Interrupt)()
+	defer u.cfg.Gate.OnChange(u.events.Interrupt)()
 	return u.during(func() error { return u.loop(ctx) })
 }
 
 func (u *UDPDiag) loop(ctx context.Context) error {
-	for {
-		if err := u.pace.run(u.sample); err != nil {
+	for ctx.Err() == nil {
+		if !u.idle() && boottime.Now() >= u.pace.due {
+			if err := u.pace.run(u.sample); err != nil {
+				return err
+			}
+			u.note()
+		}
+		if err := u.await(ctx); err != nil {
 			return err
 		}
-		u.note()
-		for boottime.Now() < u.pace.due {
-			if err := u.events.SetDeadline(time.Now().Add(u.pace.due.Sub(boottime.Now()))); err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			if _, err := u.events.Wait(); err != nil {
-				return refused("udp", err)
-			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err := u.handleNotices(); err != nil {
-				return err
-			}
-		}
 	}
+	return nil
 }
+
+// await handles notices until the next sample is due, or with nothing to watch until something changes.
+func (u *UDPDiag) await(ctx context.Context) error {
+	resting := u.idle()
+	var deadline time.Time
+	if !resting {
+		deadline = time.Now().Add(u.pace.due.Sub(boottime.Now()))
+	}
+	if err := u.events.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if ctx.Err() != nil || resting && !u.idle() {
+		return nil
+	}
+	if resting {
+		u.pace.rested()
+	}
+	if _, err := u.events.Wait(); err != nil {
+		return refused("udp", err)
+	}
+	return u.handleNotices()
+}
+
+// idle reports whether there is nothing to sample, now or by another pass.
+func (u *UDPDiag) idle() bool { return u.rest.idle(len(u.sockets)) }
 
 // sample reads all UDP sockets once. Notices are handled before it only: one that comes while it runs must not be taken
 // for news about a socket the walk has yet to show.
@@ -134,6 +152,7 @@ func (u *UDPDiag) sample() error {
 		return err
 	}
 	u.pass++
+	u.rest.look()
 	if err := u.walk(u.observe); err != nil {
 		return refused("udp", err)
 	}

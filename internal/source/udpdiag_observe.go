@@ -109,7 +109,7 @@ func (u *UDPDiag) put(p *peer, kind send.Kind) {
 	}
 	now := boottime.Now()
 	u.counters.Events++
-	u.emit(send.Send{Socket: p.socket, Kind: kind, At: now, Within: now.Sub(u.since), Quality: send.Inferred})
+	u.emit(send.Send{Socket: p.socket, Kind: kind, At: now, Within: now.Sub(u.rest.since(u.since)), Quality: send.Inferred})
 }
 
 func (u *UDPDiag) socket(s *sockdiag.Socket) send.Socket {
