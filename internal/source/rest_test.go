@@ -84,3 +84,29 @@ func TestProcNetRests(t *testing.T) {
 	require.Eventually(t, func() bool { return r.Stats().Events == 1 }, patience, time.Millisecond)
 	r.passes(t, 10)
 }
+
+// Where another source tells of what is opened later, old connections are read to their end and nothing else.
+func TestTCPTakenOver(t *testing.T) {
+	enterNamespace(t)
+	const period = 5 * time.Millisecond
+	to := server(t, "127.0.0.1:0", drain)
+	old := []*net.TCPConn{dial(t, to), dial(t, to)}
+	write(t, old[0], 1000)
+	tcp, err := NewTCP(TCPConfig{MinPeriod: period, TakenOver: true})
+	r := run(t, tcp, err)
+	dial(t, to)
+	dial(t, to).Close()
+	for i := range 5 {
+		write(t, old[0], 10+i)
+		data := r.await(t, send.Data, old[0].LocalAddr().(*net.TCPAddr).AddrPort(), i+1)[i]
+		require.EqualValues(t, 10+i, data.Bytes)
+		require.Equal(t, send.Jiffy, data.Quality)
+	}
+	for _, c := range old {
+		c.Close()
+		r.await(t, send.Close, c.LocalAddr().(*net.TCPAddr).AddrPort(), 1)
+	}
+	require.Len(t, r.of(to), 5+2, "of the others nothing is told")
+	require.Eventually(t, func() bool { return r.Stats().Sockets == 0 }, patience, time.Millisecond)
+	r.asleep(t, period)
+}

@@ -29,6 +29,9 @@ type TCPConfig struct {
 	ReceiveBuffer int
 	// Gate, if not nil, tells when sockets of the namespace come or go: without any to watch, no sample is taken in between.
 	Gate *netns.Gate
+	// TakenOver limits the watch to connections that are there when it begins, for where another source tells of those opened
+	// since: they are read one by one at the usual pace, and there is no further walk over all sockets.
+	TakenOver bool
 	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
 	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
 	Meet func(send.Socket)
@@ -82,6 +85,7 @@ type TCP struct {
 	full, hot pace
 	rest      rest
 	hotSet    []int32
+	slots     []int32 // scratch
 	queries   []sockdiag.Query
 	scratch   connection
 }
@@ -172,7 +176,12 @@ func (t *TCP) loop(ctx context.Context) error {
 }
 
 // idle reports whether there is nothing to sample, now or by another pass.
-func (t *TCP) idle() bool { return t.rest.idle(len(t.table.index)) }
+func (t *TCP) idle() bool {
+	return t.rest.idle(len(t.table.index)) || t.complete() && len(t.table.index) == 0
+}
+
+// complete reports whether no further connection is to be adopted.
+func (t *TCP) complete() bool { return t.cfg.TakenOver && t.counters.Samples > 0 }
 
 // note publishes the present state.
 func (t *TCP) note() {

@@ -82,6 +82,9 @@ func (t *TCP) collectNotices() error {
 func (t *TCP) destroyed(s *sockdiag.Socket, at span) {
 	c := t.table.get(s.Cookie)
 	if c == nil {
+		if t.complete() {
+			return
+		}
 		if c = t.unseen(s, at); c == nil {
 			return
 		}

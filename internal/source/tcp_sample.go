@@ -37,7 +37,7 @@ func (t *TCP) samplePass() error {
 			return refused("tcp", err)
 		}
 	}
-	if err := t.walk(); err != nil {
+	if err := t.read(); err != nil {
 		t.broken++
 		t.counters.Gaps++
 		if t.broken >= brokenPasses {
@@ -54,9 +54,21 @@ func (t *TCP) samplePass() error {
 	return t.handleNotices()
 }
 
+// read reads every connection that is or may become known.
+func (t *TCP) read() error {
+	t.pass++
+	if !t.complete() {
+		return t.walk()
+	}
+	t.slots = t.slots[:0]
+	for i := range t.table.slots {
+		t.slots = append(t.slots, int32(i))
+	}
+	return t.readExactly(t.slots)
+}
+
 // walk reads every connection of the host. A chunk of them was built within the call before the one that returns it.
 func (t *TCP) walk() error {
-	t.pass++
 	from := t.clock.read()
 	dump, err := t.conn.DumpTCP(sockdiag.Connections)
 	if err != nil {
@@ -85,13 +97,22 @@ func (t *TCP) sampleHot() error {
 	if err := t.handleNotices(); err != nil {
 		return err
 	}
+	t.counters.HotSamples++
+	if err := t.readExactly(t.hotSet); err != nil {
+		return refused("tcp", err)
+	}
+	return nil
+}
+
+// readExactly reads the connections in some slots of the table.
+func (t *TCP) readExactly(slots []int32) error {
 	var s sockdiag.Socket
-	for batch := range slices.Chunk(t.hotSet, sockdiag.MaxBatch) {
+	for batch := range slices.Chunk(slots, sockdiag.MaxBatch) {
 		t.queries = t.queries[:0]
 		for _, slot := range batch {
 			c := &t.table.slots[slot]
 			if c.cookie == 0 {
-				continue // destroyed since the set was chosen
+				continue // destroyed since the slots were chosen
 			}
 			t.queries = append(t.queries, sockdiag.Query{Local: c.local, Remote: c.remote, Interface: c.netif,
 				Cookie: c.cookie})
@@ -99,7 +120,7 @@ func (t *TCP) sampleHot() error {
 		at := span{from: t.clock.read()}
 		replies, err := t.conn.Get(t.queries)
 		if err != nil {
-			return refused("tcp", err)
+			return err
 		}
 		at.to = t.clock.read()
 		for {
@@ -115,7 +136,6 @@ func (t *TCP) sampleHot() error {
 			t.counters.Gaps++
 		}
 	}
-	t.counters.HotSamples++
 	return nil
 }
 
