@@ -9,7 +9,7 @@ TWIST    ?=
 KERNELS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check unit fuzz e2e bench corpus test-kernel packages clean FORCE
+.PHONY: help build demo test check unit fuzz e2e bench corpus packs packs-check packs-cost test-kernel packages clean FORCE
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ check: ## format, vet, staticcheck, import table
 	$(GO) test ./test/layering
 
 unit: ## unit tests under the race detector
-	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GO) test -race ./internal/... ./extension/...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GO) test -race ./internal/... ./extension/... ./packs/...
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME)
 	@mkdir -p build; for pkg in $$($(GO) list ./internal/... ./extension/...); do \
@@ -42,13 +42,23 @@ fuzz: ## every fuzz target for a few seconds (FUZZTIME)
 	  done; done
 
 e2e: build ## separation on labelled traffic, replayed traces, real processes through the real protocol
-	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/e2e/...
+	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/pack/... ./test/e2e/...
 
 bench: ## benchmarks, each with its yardstick
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/bench/...
 
 corpus: ## how well scoring separates, side by side with published scorers
 	$(GO) run ./test/corpus/cmd/report
+
+packs: ## write the packs and packs/tables.md from packs/queries/*.sql and the tables
+	$(GO) run ./packs/generate
+
+packs-check: ## fail if a generated file of the packs is not current, or breaks a rule of osquery, Fleet or Elastic
+	$(GO) run ./packs/generate -check
+	$(GO) test -count=1 ./packs/... ./internal/pack/...
+
+packs-cost: ## what the scheduled queries take of a core with 1 000 connections
+	$(GO) test -count=1 -v -run TestCost ./test/pack
 
 test-kernel: build ## Debian's stock kernels in an emulated machine, five minutes (KERNELS=6.1.0 for one); installs qemu
 	@command -v qemu-system-x86_64 >/dev/null || { apt-get -q update && apt-get -qy install --no-install-recommends qemu-system-x86; }

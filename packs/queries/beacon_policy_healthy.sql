@@ -13,5 +13,5 @@
 SELECT 1
 FROM beacon_sensor_status
 WHERE level NOT IN ('proc', 'none')
-  AND inventory_error = ''
+  AND coalesce(inventory_error, '') = ''
   AND unattributed_sends * 2 <= send_events;

@@ -1,47 +1,45 @@
-package pack
+package standin
 
 import (
 	"slices"
 	"strings"
 )
 
-// Table is one of osquery's own tables, with the columns it has had on Linux in every osquery 5.
-type Table struct {
-	Name    string
-	Columns []Column
+// relation is one of osquery's own tables, with the columns it has had on Linux in every osquery 5.
+type relation struct {
+	name    string
+	columns []column
 }
 
-// Column is a column of an osquery table: its type in osquery's words, and whether osquery looks rows up by it.
-type Column struct {
-	Name, Type      string
-	Index, Required bool
+// column is a column of an osquery table: its type in osquery's words, and whether osquery looks rows up by it.
+type column struct {
+	name, kind      string
+	index, required bool
 }
 
-// OsqueryTables are the tables of osquery that shipped queries may join, from osquery's published schema
-// (https://osquery.io/schema/, specs/*.table in osquery/osquery). Queries are checked against them, so that a column of a
-// newer osquery or a typing error is found here and not on a host.
-func OsqueryTables() []Table {
-	return []Table{
+// relations are from osquery's published schema (https://osquery.io/schema/, specs/*.table in osquery/osquery).
+func relations() []relation {
+	return []relation{
 		{"crontab", columns("TEXT event minute hour day_of_month month day_of_week command path")},
-		{"hash", slices.Concat([]Column{{"path", "TEXT", true, true}, {"directory", "TEXT", false, true}}, columns("TEXT md5 sha1 sha256"))},
+		{"hash", slices.Concat([]column{{"path", "TEXT", true, true}, {"directory", "TEXT", false, true}}, columns("TEXT md5 sha1 sha256"))},
 		{"listening_ports", slices.Concat(columns("INTEGER pid port protocol family"), columns("BIGINT fd socket"),
 			columns("TEXT address path net_namespace"))},
-		{"processes", slices.Concat([]Column{{"pid", "BIGINT", true, false}}, columns("TEXT name path cmdline state cwd root"),
+		{"processes", slices.Concat([]column{{"pid", "BIGINT", true, false}}, columns("TEXT name path cmdline state cwd root"),
 			columns("BIGINT uid gid euid egid suid sgid wired_size resident_size total_size user_time system_time"),
 			columns("BIGINT disk_bytes_read disk_bytes_written start_time parent pgroup"), columns("INTEGER on_disk threads nice"))},
 		{"systemd_units", slices.Concat(columns("TEXT id description load_state active_state sub_state following object_path"),
 			columns("TEXT job_type job_path fragment_path user source_path"), columns("BIGINT job_id"))},
-		{"users", slices.Concat([]Column{{"uid", "BIGINT", true, false}}, columns("BIGINT gid uid_signed gid_signed"),
+		{"users", slices.Concat([]column{{"uid", "BIGINT", true, false}}, columns("BIGINT gid uid_signed gid_signed"),
 			columns("TEXT username description directory shell uuid"))},
 	}
 }
 
 // columns reads a type followed by names.
-func columns(list string) []Column {
+func columns(list string) []column {
 	words := strings.Fields(list)
-	var all []Column
+	var all []column
 	for _, name := range words[1:] {
-		all = append(all, Column{Name: name, Type: words[0]})
+		all = append(all, column{name: name, kind: words[0]})
 	}
 	return all
 }

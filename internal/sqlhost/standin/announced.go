@@ -1,0 +1,55 @@
+package standin
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/osquery/osquery-go/gen/osquery"
+	"github.com/osquery/osquery-go/plugin/table"
+
+	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
+)
+
+// announced are tables and columns of the sensor that shipped queries read already and that are on their way into the tables.
+var announced = map[string][]column{
+	"beacon_candidates": columns("TEXT container_image package_name package_version sha256 suspicions rule rule_source coverage_run"),
+	"beacon_sensor_status": slices.Concat(columns("TEXT inventory_hash inventory_error coverage_run"),
+		columns("BIGINT rules rules_expired checkpoint_time")),
+	"process_network_baseline": slices.Concat(columns("TEXT path script username systemd_unit rule rule_source reason"),
+		columns("BIGINT uid first_seen last_seen destinations"), columns("INTEGER network_facing expected periodic")),
+}
+
+type widened struct {
+	sqlhost.Table
+	routes osquery.ExtensionPluginResponse
+}
+
+func (w widened) Routes() osquery.ExtensionPluginResponse { return w.routes }
+
+// Announced returns tables with the announced columns they lack, which are NULL, and with the announced tables that are not
+// among them, which are empty.
+func Announced[T sqlhost.Table](tables []T) []sqlhost.Table {
+	left := maps.Clone(announced)
+	var all []sqlhost.Table
+	for _, t := range tables {
+		routes := slices.Clone(t.Routes())
+		for _, c := range left[t.Name()] {
+			if !slices.ContainsFunc(routes, func(r map[string]string) bool { return r["name"] == c.name }) {
+				routes = append(routes, map[string]string{"id": "column", "name": c.name, "type": c.kind, "op": "8"})
+			}
+		}
+		delete(left, t.Name())
+		all = append(all, widened{t, routes})
+	}
+	for name, list := range left {
+		var definitions []table.ColumnDefinition
+		for _, c := range list {
+			definitions = append(definitions, table.NewColumn(c.name, table.ColumnType(c.kind), table.OptimizedColumn()))
+		}
+		all = append(all, table.NewPlugin(name, definitions, func(context.Context, table.QueryContext) ([]map[string]string, error) {
+			return nil, nil
+		}))
+	}
+	return all
+}
