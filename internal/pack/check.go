@@ -57,6 +57,23 @@ func (c *checker) object(at string, v any, known rules, required ...string) map[
 	return members
 }
 
+// queries checks that v is an object of queries by name, and checks each, in the order of the names.
+func (c *checker) queries(at string, v any, name *regexp.Regexp, what string, each rule) {
+	queries, ok := v.(map[string]any)
+	switch {
+	case !ok:
+		c.wrong(at, "is %s, not an object of queries by name", kind(v))
+	case len(queries) == 0:
+		c.wrong(at, "there is none")
+	}
+	for _, key := range slices.Sorted(maps.Keys(queries)) {
+		if !name.MatchString(key) {
+			c.wrong(at, "the name %q is not %s", key, what)
+		}
+		each(c, join(at, key), queries[key])
+	}
+}
+
 func join(at, key string) string {
 	if at == "" {
 		return key

@@ -48,24 +48,17 @@ func isShards(c *checker, at string, v any) {
 }
 
 func elasticQueriesRule(c *checker, at string, v any) {
-	queries, ok := v.(map[string]any)
-	if !ok || len(queries) == 0 {
-		c.wrong(at, "is %s, not an object of queries by id", kind(v))
-	}
-	for _, name := range slices.Sorted(maps.Keys(queries)) {
-		if !elasticName.MatchString(name) {
-			c.wrong(at, "the id %q is not letters, digits, _ and -", name)
-		}
+	c.queries(at, v, elasticName, "letters, digits, _ and -", func(c *checker, at string, v any) {
 		c.columns = nil
-		members := c.object(join(at, name), queries[name], rules{
+		members := c.object(at, v, rules{
 			"query": isStatement, "interval": isInteger(1, MaxInterval, "seconds"), "timeout": isInteger(60, 86_400, "seconds"),
 			"platform": isWords("linux", "darwin", "windows"), "version": isVersion, "snapshot": isBool, "removed": isBool,
 			"saved_query_id": isText, "schedule_type": isOneOf("interval", "rrule"), "ecs_mapping": isAny,
 		}, "query", "interval")
 		if m, there := members["ecs_mapping"]; there {
-			ecsRule(c, join(at, name)+".ecs_mapping", m) // after the query, whose columns it names
+			ecsRule(c, at+".ecs_mapping", m) // after the query, whose columns it names
 		}
-	}
+	})
 }
 
 func ecsRule(c *checker, at string, v any) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-var fleetName = regexp.MustCompile(`^[ -~]*\S[ -~]*$`)
+var fleetName = regexp.MustCompile(`^[!-~][ -~]*$`)
 
 // isFleetPlatform: Fleet's words are fewer than osquery's; empty is every platform.
 var isFleetPlatform = isWords("darwin", "windows", "linux", "chrome")

@@ -1,10 +1,6 @@
 package pack
 
-import (
-	"maps"
-	"regexp"
-	"slices"
-)
+import "regexp"
 
 // osqueryName is ours: osquery takes any name, but it becomes a part of pack_<pack>_<query> in every log line.
 var osqueryName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -34,22 +30,14 @@ func CheckOsquery(file string, text []byte, prepare Prepare) error {
 }
 
 func osqueryQueriesRule(c *checker, at string, v any) {
-	queries, ok := v.(map[string]any)
-	if !ok || len(queries) == 0 {
-		c.wrong(at, "is %s, not an object of queries by name", kind(v))
-	}
-	for _, name := range slices.Sorted(maps.Keys(queries)) {
-		place := join(at, name)
-		if !osqueryName.MatchString(name) {
-			c.wrong(at, "the name %q is not letters, digits, dots, _ and - (at most 128)", name)
-		}
-		q := c.object(place, queries[name], rules{
+	c.queries(at, v, osqueryName, "letters, digits, dots, _ and - (at most 128)", func(c *checker, at string, v any) {
+		q := c.object(at, v, rules{
 			"query": isStatement, "interval": isInteger(1, MaxInterval, "seconds"), "snapshot": isBool, "removed": isBool,
 			"denylist": isBool, "blacklist": isBool, "platform": isPlatform, "version": isVersion,
 			"shard": isInteger(1, 100, "percent"), "description": isText, "value": isText,
 		}, "query", "interval")
 		if _, says := q["removed"]; says && q["snapshot"] == true {
-			c.wrong(place, "removed has no meaning beside snapshot: a snapshot has no removed rows")
+			c.wrong(at, "removed has no meaning beside snapshot: a snapshot has no removed rows")
 		}
-	}
+	})
 }
