@@ -18,6 +18,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/enrichment"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
@@ -29,6 +30,7 @@ import (
 type instrument struct {
 	sensor     *sensor.Sensor
 	resolver   *attribution.Resolver
+	enricher   *enrichment.Enricher
 	store      *history.Store
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
@@ -52,12 +54,16 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
-	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact)})
+	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
+	if in.enricher, err = in.newEnricher(); err != nil {
+		return nil, err
+	}
+	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact), Met: in.enricher.Meet})
 	if err != nil {
 		return nil, err
 	}
 	where.find = proxyFinder{store: store, resolver: resolver}.find
-	in := &instrument{resolver: resolver, store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
+	in.resolver = resolver
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
 		Owner:   resolver.OwnerOf,
@@ -66,7 +72,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, in.enricher.Run, ranker.Run, where.run, in.sweep}, background...),
 		Log:        log,
 	})
 	if err != nil {
@@ -75,7 +81,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	hash := cfg.Hash()
 	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
 	for _, p := range table.All(table.Deps{Store: store, Ranker: ranker, Sensor: in.sensor, Process: resolver.Process,
-		Class: where.class, Clock: boottime.System(), Role: cfg.Role,
+		Facts: in.enricher.Facts, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		Host: func() table.Host { return in.host(hash) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
 	}
@@ -137,6 +143,7 @@ func (in *instrument) host(configHash string) table.Host {
 	known := in.resolver.Stats()
 	h.Unreadable, h.Hidden, h.Deferred = uint64(known.Unreadable), known.Hidden, known.Deferred
 	h.ProcessEvents = known.Events.Active
+	in.examined(&h)
 	return h
 }
 

@@ -25,7 +25,7 @@ func TestMetOnce(t *testing.T) {
 	require.Len(t, met, 1)
 	require.EqualValues(t, cmd.Process.Pid, met[0].ID.PID)
 	var st unix.Statx_t
-	require.NoError(t, unix.Statx(unix.AT_FDCWD, met[0].Program.Path, 0, unix.STATX_BASIC_STATS, &st))
+	require.NoError(t, unix.Statx(unix.AT_FDCWD, met[0].Program.Path, 0, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st))
 	require.Equal(t, process.FileOf(&st), met[0].Executable)
 	require.False(t, met[0].Terminal)
 	want, err := os.Stat("/bin/sleep")

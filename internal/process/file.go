@@ -17,12 +17,24 @@ type File struct {
 	Group uint32
 	// Changed is the later of mtime and ctime, in nanoseconds since the Unix epoch.
 	Changed int64
+	// Born is when it was made, in nanoseconds since the Unix epoch; 0 where the file system does not keep that. It tells a
+	// file from an earlier one whose inode it was given.
+	Born int64
 }
 
 // FileOf is the File that st describes.
 func FileOf(st *unix.Statx_t) File {
-	return File{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino, Size: int64(st.Size), Mode: uint32(st.Mode),
+	f := File{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino, Size: int64(st.Size), Mode: uint32(st.Mode),
 		Owner: st.Uid, Group: st.Gid, Changed: max(nanoseconds(st.Mtime), nanoseconds(st.Ctime))}
+	if st.Mask&unix.STATX_BTIME != 0 {
+		f.Born = nanoseconds(st.Btime)
+	}
+	return f
+}
+
+// Same reports whether it is the same file, though it may have changed since.
+func (f File) Same(other File) bool {
+	return f.Device == other.Device && f.Inode == other.Inode && f.Born == other.Born
 }
 
 // Known reports whether it is a file at all.

@@ -10,7 +10,7 @@ import (
 // server (FUSE, NFS) is not asked, what the kernel knows of the file is enough to tell it from others.
 func (p PID) ExeStat(st *unix.Statx_t) error {
 	const flags = unix.AT_STATX_DONT_SYNC | unix.AT_NO_AUTOMOUNT
-	if err := unix.Statx(p.dir, "exe", flags, unix.STATX_BASIC_STATS, st); err != nil {
+	if err := unix.Statx(p.dir, "exe", flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, st); err != nil {
 		return pidError("exe", err)
 	}
 	return nil
@@ -25,3 +25,7 @@ func (p PID) OpenExe() (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), "exe"), nil
 }
+
+// Mounts returns the mounts that the process sees, proc_pid_mountinfo(5), as far as they stand in the first 16 KiB. The
+// text is borrowed from the Buffer.
+func (p PID) Mounts(b *Buffer) ([]byte, error) { return p.read("mountinfo", b) }

@@ -19,6 +19,9 @@ func beaconCandidates(d Deps) *table.Plugin {
 		text("parent_cmdline", "Command line of the parent process"),
 		text("grandparent_path", "Executable of the parent's parent"),
 		text("grandparent_cmdline", "Command line of the parent's parent"),
+		text("package_name", "Package that the executable belongs to; empty if none does, or if that is not known"),
+		text("package_version", "Version of that package"),
+		text("sha256", "SHA-256 of the executable; empty if it was too large or could not be read"),
 		integer("process_count", "Processes of this program seen on this pair: a one-shot sender has a new one for each beat"),
 		integer("destinations", "Destinations the series covers"),
 		bigint("first_seen", "First send, in seconds since the Unix epoch"),
@@ -85,11 +88,14 @@ func beaconCandidates(d Deps) *table.Plugin {
 
 func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	res := &c.Result
-	info := processRow(r, c.Process, c.Key.Program, c.Socket.NetNS, d.Process)
+	info := processRow(r, d, c.Process, c.Key.Program, c.Socket.NetNS)
 	endpointRow(r, d, c.Destination, c.Socket, c.Class)
 	r["scope"], r["host"] = c.Scope.String(), clean(c.Key.Host)
 	r["parent_path"], r["parent_cmdline"] = clean(info.ParentPath), clean(info.ParentCmdline)
 	r["grandparent_path"], r["grandparent_cmdline"] = clean(info.GrandparentPath), clean(info.GrandparentCmdline)
+	facts, _ := d.Facts(c.Process)
+	r["package_name"], r["package_version"] = clean(facts.Package), clean(facts.PackageVersion)
+	r["sha256"] = facts.SHA256
 	r["process_count"], r["destinations"] = number(c.Processes), number(c.Destinations)
 	r["first_seen"], r["last_seen"] = seconds(d.Clock, c.Totals.First), seconds(d.Clock, c.Totals.Last)
 	r["beats"], r["bytes_sent"] = number(res.Beats), number(c.Totals.Bytes)

@@ -48,6 +48,7 @@ func processColumns() []table.ColumnDefinition {
 		text("systemd_unit", "systemd unit of the process"),
 		text("container_id", "Container the process runs in"),
 		text("container_runtime", "Runtime of that container"),
+		text("container_image", "Image of that container, where the runtime's files on this host tell it"),
 		bigint("net_namespace", "Inode of the network namespace"),
 	}
 }
@@ -74,10 +75,10 @@ func join(groups ...[]table.ColumnDefinition) []table.ColumnDefinition {
 }
 
 // processRow fills the process columns: what the program key says is always there, the rest while the process is known.
-func processRow(r row, id process.ID, p process.Program, netns uint64, lookup func(process.ID) (process.Info, bool)) process.Info {
+func processRow(r row, d Deps, id process.ID, p process.Program, netns uint64) process.Info {
 	r["path"], r["script"] = clean(p.Path), clean(p.Script)
 	r["pid"], r["uid"] = strconv.Itoa(int(id.PID)), strconv.FormatUint(uint64(p.UID), 10)
-	info, ok := lookup(id)
+	info, ok := d.Process(id)
 	if !ok {
 		r["net_namespace"] = positive(netns)
 		return info
@@ -86,6 +87,10 @@ func processRow(r row, id process.ID, p process.Program, netns uint64, lookup fu
 	r["parent"] = positive(uint64(max(info.Parent.PID, 0)))
 	r["cgroup_path"], r["systemd_unit"] = clean(info.CgroupPath), clean(info.SystemdUnit)
 	r["container_id"], r["container_runtime"] = clean(info.ContainerID), info.ContainerRuntime
+	if info.ContainerID != "" {
+		facts, _ := d.Facts(id)
+		r["container_image"] = clean(facts.Image)
+	}
 	if netns == 0 {
 		netns = info.NetNS
 	}

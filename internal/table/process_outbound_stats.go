@@ -47,7 +47,7 @@ func processOutboundStats(d Deps) *table.Plugin {
 }
 
 func flowRow(r row, d Deps, f *history.Flow) {
-	info := processRow(r, f.Process, f.Key.Program, f.Socket.NetNS, d.Process)
+	info := processRow(r, d, f.Process, f.Key.Program, f.Socket.NetNS)
 	endpointRow(r, d, f.Destination, f.Socket, d.Class(f.Destination))
 	t := &f.Totals
 	r["host"] = clean(f.Key.Host)

@@ -45,7 +45,7 @@ func processSendHistory(d Deps) *table.Plugin {
 
 func appendBursts(rows []map[string]string, reads *projection, d Deps, v *history.View) []map[string]string {
 	all := make(row, 32)
-	processRow(all, v.Latest, v.Key.Program, v.Socket.NetNS, d.Process)
+	processRow(all, d, v.Latest, v.Key.Program, v.Socket.NetNS)
 	endpointRow(all, d, v.Destination, v.Socket, d.Class(v.Destination))
 	all["host"] = clean(v.Key.Host)
 	common := reads.keep(all)

@@ -21,7 +21,9 @@ type Deps struct {
 	Ranker  *candidate.Ranker
 	Sensor  *sensor.Sensor
 	Process func(process.ID) (process.Info, bool)
-	Class   func(send.Destination) send.Class
+	// Facts are what an examination of a process found; false before it was examined.
+	Facts func(process.ID) (process.Facts, bool)
+	Class func(send.Destination) send.Class
 	// Hostname is the name of an address, and where that is known from; empty if it is not.
 	Hostname func(netip.Addr) (name, source string)
 	Clock    boottime.Clock
@@ -46,6 +48,11 @@ type Host struct {
 	Unreadable uint64
 	Hidden     bool
 	Deferred   uint64
+	// EnrichmentDropped counts processes and files that could not be examined at once, EnrichmentError is what enrichment
+	// cannot read. HostPreload: ld.so.preload loads code into every program of the host.
+	EnrichmentDropped uint64
+	EnrichmentError   string
+	HostPreload       bool
 	// ProcessEvents: the kernel tells of processes that begin and end, so that the briefest are named.
 	ProcessEvents bool
 }
@@ -54,6 +61,9 @@ type Host struct {
 func All(d Deps) []Table {
 	if d.Process == nil {
 		d.Process = func(process.ID) (process.Info, bool) { return process.Info{}, false }
+	}
+	if d.Facts == nil {
+		d.Facts = func(process.ID) (process.Facts, bool) { return process.Facts{}, false }
 	}
 	if d.Hostname == nil {
 		d.Hostname = func(netip.Addr) (string, string) { return "", "" }

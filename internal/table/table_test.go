@@ -234,13 +234,15 @@ func TestRowsHoldWhatTheStatementReads(t *testing.T) {
 		if strings.HasPrefix(p.Name(), "beacon_sensor") {
 			continue // a row or a few: not worth the trouble
 		}
-		for i, r := range some {
-			want := map[string]string{}
-			if v, ok := all[i][one]; ok {
-				want[one] = v
+		var want []map[string]string // in any order: each call has its own
+		for _, r := range all {
+			kept := map[string]string{}
+			if v, ok := r[one]; ok {
+				kept[one] = v
 			}
-			require.Equal(t, want, r, p.Name())
+			want = append(want, kept)
 		}
+		require.ElementsMatch(t, want, some, p.Name())
 		for _, r := range call(`{"constraints":[],"colsUsed":[]}`) {
 			require.Empty(t, r, "count(*) reads no column")
 		}

@@ -65,6 +65,7 @@ var confined = map[string][]string{
 	"github.com/vishvananda/netlink":  {},
 	"gonum.org/v1/gonum":              {},
 	"golang.org/x/net/dns/dnsmessage": {"packet"},
+	"golang.org/x/time/rate":          {"enrichment"},
 }
 
 // Package is one package of the project with what its non-test files import.
