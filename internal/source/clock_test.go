@@ -102,3 +102,20 @@ func TestPaceKeepsToItsBudget(t *testing.T) {
 	require.EqualValues(t, 1, p.late)
 	require.Greater(t, p.maxGap, gap)
 }
+
+func TestPacesShareABudget(t *testing.T) {
+	share := &Share{}
+	paces := make([]pace, 4)
+	for i := range paces {
+		paces[i] = pace{min: time.Millisecond, budget: 0.1, share: share}
+		paces[i].begin(boottime.Time(time.Second))
+		paces[i].end(time.Millisecond)
+	}
+	require.Equal(t, 40*time.Millisecond, paces[0].period())
+	paces[1].rested()
+	paces[1].rested()
+	require.Equal(t, 30*time.Millisecond, paces[0].period(), "who rests leaves its part to the others")
+	paces[1].begin(boottime.Time(time.Minute))
+	require.Zero(t, paces[1].maxGap, "and its rest is no gap")
+	require.Equal(t, 40*time.Millisecond, paces[0].period())
+}

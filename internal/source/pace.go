@@ -15,6 +15,8 @@ import (
 type pace struct {
 	min    time.Duration
 	budget float64 // fraction of one core
+	share  *Share  // of the budget
+	awake  bool    // and counted there
 	cost   time.Duration
 	others time.Duration // spent within this pass for somebody with a budget of its own
 	start  boottime.Time // of the last pass
@@ -25,6 +27,10 @@ type pace struct {
 
 // begin notes that a pass begins now.
 func (p *pace) begin(now boottime.Time) {
+	if !p.awake {
+		p.awake = true
+		p.share.add(1)
+	}
 	if p.start != 0 {
 		p.maxGap = max(p.maxGap, now.Sub(p.start))
 		if now.Sub(p.due) > p.period() {
@@ -47,12 +53,18 @@ func (p *pace) end(cost time.Duration) {
 	p.due = p.start.Add(p.period())
 }
 
-// rested notes that no pass was due for a while, so that the time without one is no gap.
-func (p *pace) rested() { p.start = 0 }
+// rested notes that no pass is due for a while: the time without one is no gap, and others may use the share.
+func (p *pace) rested() {
+	p.start = 0
+	if p.awake {
+		p.awake = false
+		p.share.add(-1)
+	}
+}
 
 // period is the present distance of passes.
 func (p *pace) period() time.Duration {
-	return max(p.min, time.Duration(float64(p.cost)/p.budget))
+	return max(p.min, time.Duration(float64(p.cost)/p.share.of(p.budget)))
 }
 
 // run does work as one pass. The goroutine keeps its thread meanwhile, whose CPU time is the cost.

@@ -13,9 +13,7 @@ import (
 
 // PacketConfig says how to watch packets. The zero PacketConfig watches the sensor's own network namespace.
 type PacketConfig struct {
-	// NetNS and NetNSInode are as in TCPConfig.
-	NetNS      int
-	NetNSInode uint64
+	Place
 	// Forwards says that packets of others leave through the namespace, which is also found out when the source is opened: then
 	// datagrams no socket here can have sent are passed over, for they are told where they come from.
 	Forwards bool

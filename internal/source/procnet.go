@@ -20,17 +20,15 @@ import (
 type ProcNetConfig struct {
 	// Protocols are those this source owns: any of TCP, UDP, UDPLite and Raw.
 	Protocols []send.Protocol
-	// FS is the proc file system, default /proc. Owner names the task in it whose network namespace is
-	// watched, default "thread-self", the caller's. NetNSInode is what sends and stats call that namespace (0 = the sensor's own).
-	FS         procfs.FS
-	Owner      string
-	NetNSInode uint64
+	Place
+	// FS is the proc file system, default /proc. Owner names the task in it whose network namespace is watched, default
+	// "thread-self", the caller's in Place.
+	FS    procfs.FS
+	Owner string
 	// MinPeriod, Budget and MaxSockets are as in TCPConfig, with defaults of 100 ms, 0.01 and 65 536.
 	MinPeriod  time.Duration
 	Budget     float64
 	MaxSockets int
-	// Gate is as in TCPConfig.
-	Gate *netns.Gate
 }
 
 // tableNames are the files of a protocol in /proc/net, IPv4 first.
@@ -114,26 +112,14 @@ func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
 	}
 	p := &ProcNet{cfg: cfg, sockets: make(map[procKey]*procSocket), servers: make(map[procServer]uint32),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
-		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget}, rest: newRest(cfg.Gate)}
+		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share}, rest: newRest(cfg.Gate)}
+	if err := netns.Do(cfg.NetNS, p.open); err != nil {
+		p.close()
+		return nil, refused("proc", err)
+	}
 	var names []string
-	var missing error
 	for _, protocol := range cfg.Protocols {
 		names = append(names, protocol.String())
-		for _, name := range tableNames(protocol) {
-			table, err := cfg.FS.OpenNetTable(cfg.Owner, name)
-			switch {
-			case err == nil:
-				p.tables = append(p.tables, procTable{NetTable: table, protocol: protocol})
-			case errors.Is(err, fs.ErrNotExist):
-				missing = err
-			default:
-				p.close()
-				return nil, refused("proc", err)
-			}
-		}
-	}
-	if len(p.tables) == 0 {
-		return nil, refused("proc", missing)
 	}
 	slices.Sort(names)
 	p.counters = Stats{Name: "proc", Protocol: strings.Join(names, ","), NetNS: cfg.NetNSInode, Quality: send.Inferred}
@@ -141,10 +127,33 @@ func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
 	return p, nil
 }
 
+// open opens the tables.
+func (p *ProcNet) open() error {
+	var missing error
+	for _, protocol := range p.cfg.Protocols {
+		for _, name := range tableNames(protocol) {
+			table, err := p.cfg.FS.OpenNetTable(p.cfg.Owner, name)
+			switch {
+			case err == nil:
+				p.tables = append(p.tables, procTable{NetTable: table, protocol: protocol})
+			case errors.Is(err, fs.ErrNotExist):
+				missing = err
+			default:
+				return err
+			}
+		}
+	}
+	if len(p.tables) == 0 {
+		return missing
+	}
+	return nil
+}
+
 // Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
 func (p *ProcNet) Run(ctx context.Context, emit Emit) error {
 	p.emit = emit
 	defer p.close()
+	defer p.pace.rested()
 	return p.during(func() error { return p.loop(ctx) })
 }
 

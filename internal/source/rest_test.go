@@ -26,7 +26,7 @@ func TestSamplersRestBehindAGate(t *testing.T) {
 	enterNamespace(t)
 	const period = 5 * time.Millisecond
 	gate := &netns.Gate{}
-	tcp, err := NewTCP(TCPConfig{MinPeriod: period, Gate: gate})
+	tcp, err := NewTCP(TCPConfig{MinPeriod: period, Place: Place{Gate: gate}})
 	r := run(t, tcp, err)
 	to := server(t, "127.0.0.1:0", drain)
 	r.asleep(t, period)
@@ -56,7 +56,7 @@ func TestUDPDiagRests(t *testing.T) {
 	enterNamespace(t)
 	const period = 5 * time.Millisecond
 	gate := &netns.Gate{}
-	udp, err := NewUDPDiag(UDPDiagConfig{MinPeriod: period, Gate: gate})
+	udp, err := NewUDPDiag(UDPDiagConfig{MinPeriod: period, Place: Place{Gate: gate}})
 	r := run(t, udp, err)
 	r.asleep(t, period)
 	c, err := net.Dial("udp", "127.0.0.1:9")
@@ -71,7 +71,7 @@ func TestProcNetRests(t *testing.T) {
 	enterNamespace(t)
 	const period = 5 * time.Millisecond
 	gate := &netns.Gate{}
-	proc, err := NewProcNet(ProcNetConfig{Protocols: []send.Protocol{send.Raw}, MinPeriod: period, Gate: gate})
+	proc, err := NewProcNet(ProcNetConfig{Protocols: []send.Protocol{send.Raw}, MinPeriod: period, Place: Place{Gate: gate}})
 	r := run(t, proc, err)
 	r.asleep(t, period)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)

@@ -8,17 +8,13 @@ import (
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
-	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
 )
 
 // TCPConfig says how to watch TCP. The zero TCPConfig watches the sensor's own network namespace at a hundredth of a core.
 type TCPConfig struct {
-	// NetNS is an open descriptor of the network namespace to watch, 0 for the sensor's own; used by NewTCP only.
-	// NetNSInode is what sends and stats call it (0 = the sensor's own).
-	NetNS      int
-	NetNSInode uint64
+	Place
 	// MinPeriod is the least distance of two samples, default 20 ms. Budget is the fraction of one core sampling may
 	// cost, default 0.01; the period grows until it keeps to it.
 	MinPeriod time.Duration
@@ -27,8 +23,6 @@ type TCPConfig struct {
 	MaxSockets int
 	// ReceiveBuffer is for notices of destroyed sockets, default 8 MiB; beyond net.core.rmem_max it needs CAP_NET_ADMIN.
 	ReceiveBuffer int
-	// Gate, if not nil, tells when sockets of the namespace come or go: without any to watch, no sample is taken in between.
-	Gate *netns.Gate
 	// TakenOver limits the watch to connections that are there when it begins, for where another source tells of those opened
 	// since: they are read one by one at the usual pace, and there is no further walk over all sockets.
 	TakenOver bool
@@ -98,8 +92,8 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 	t := &TCP{cfg: cfg, clock: newJiffyClock(), table: newConnections(cfg.MaxSockets),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
 		rest:      newRest(cfg.Gate),
-		full:      pace{min: cfg.MinPeriod, budget: cfg.Budget * fullShare},
-		hot:       pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - fullShare)}}
+		full:      pace{min: cfg.MinPeriod, budget: cfg.Budget * fullShare, share: cfg.Share},
+		hot:       pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - fullShare), share: cfg.Share, awake: true}}
 	t.counters = Stats{Name: "sock_diag", Protocol: "tcp", NetNS: cfg.NetNSInode, Quality: send.Jiffy,
 		Resolution: t.clock.jiffy}
 	var err error
@@ -121,6 +115,7 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 func (t *TCP) Run(ctx context.Context, emit Emit) error {
 	t.emit = emit
 	defer t.close()
+	defer t.full.rested()
 	defer context.AfterFunc(ctx, t.events.Interrupt)()
 	defer t.cfg.Gate.OnChange(t.events.Interrupt)()
 	return t.during(func() error { return t.loop(ctx) })

@@ -105,26 +105,6 @@ func TestTCPRetransmissionsAreNoSends(t *testing.T) {
 	}
 }
 
-func TestTCPWatchesAnotherNamespace(t *testing.T) {
-	enterNamespace(t)
-	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	require.NoError(t, err)
-	defer unix.Close(ns)
-	made := make(chan *TCP)
-	go func() { // on a thread of the namespace the test came from
-		tcp, err := NewTCP(TCPConfig{NetNS: ns, NetNSInode: 4711})
-		if err != nil {
-			t.Error(err)
-		}
-		made <- tcp
-	}()
-	r := run(t, <-made, nil)
-	to := server(t, "127.0.0.1:0", drain)
-	dial(t, to)
-	require.EqualValues(t, 4711, r.await(t, send.Open, to, 1)[0].Socket.NetNS)
-	require.EqualValues(t, 4711, r.Stats().NetNS)
-}
-
 // disconnect dissolves the connection of a socket, which stays open (connect(2), AF_UNSPEC).
 func disconnect(t *testing.T, fd int) {
 	t.Helper()

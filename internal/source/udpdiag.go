@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
-	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
 )
@@ -17,13 +16,11 @@ import (
 // UDPDiagConfig says how to watch UDP; the fields mean what they mean in TCPConfig. The default MinPeriod is 100 ms, the
 // default Budget 0.0025, the default MaxSockets 16 384.
 type UDPDiagConfig struct {
-	NetNS         int
-	NetNSInode    uint64
+	Place
 	MinPeriod     time.Duration
 	Budget        float64
 	MaxSockets    int
 	ReceiveBuffer int
-	Gate          *netns.Gate
 }
 
 func (c *UDPDiagConfig) setDefaults() error {
@@ -79,7 +76,7 @@ func NewUDPDiag(cfg UDPDiagConfig) (*UDPDiag, error) {
 		return nil, err
 	}
 	u := &UDPDiag{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
-		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget}, rest: newRest(cfg.Gate)}
+		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share}, rest: newRest(cfg.Gate)}
 	u.counters = Stats{Name: "sock_diag", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Inferred}
 	var err error
 	if u.events, err = sockdiag.Subscribe(sockdiag.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer},
@@ -100,6 +97,7 @@ func NewUDPDiag(cfg UDPDiagConfig) (*UDPDiag, error) {
 func (u *UDPDiag) Run(ctx context.Context, emit Emit) error {
 	u.emit = emit
 	defer u.close()
+	defer u.pace.rested()
 	defer context.AfterFunc(ctx, u.events.Interrupt)()
 	defer u.cfg.Gate.OnChange(u.events.Interrupt)()
 	return u.during(func() error { return u.loop(ctx) })
