@@ -9,10 +9,10 @@ TWIST    ?=
 KERNELS  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check unit fuzz e2e bench corpus packs packs-check packs-cost test-kernel packages clean FORCE
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST))) FORCE
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(BINARY) ## build/beaconwatch.ext: one static binary
 
@@ -66,6 +66,9 @@ test-kernel: build ## Debian's stock kernels in an emulated machine, five minute
 
 packages: ## deb and rpm for amd64 and arm64, SBOMs and checksums, in build/packages
 	extension/packaging/build.sh '$(VERSION)' '$(COMMIT)' build/packages
+
+test-packages: ## install, start, upgrade and purge the packages; the unit under its own limits
+	$(GO) test -count=1 ./test/packages
 
 clean: ## remove build/
 	rm -rf build

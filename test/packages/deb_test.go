@@ -1,0 +1,137 @@
+package packages
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const patience = 30 * time.Second
+
+// TestDebianPackage installs, starts, asks, upgrades, removes and purges, on a Debian where no systemd runs.
+func TestDebianPackage(t *testing.T) {
+	tool(t, "dpkg")
+	r := newRoot(t)
+	old, renewed := r.bring(t, packageFile(t, before, runtime.GOARCH, "deb")), r.bring(t, packageFile(t, after, runtime.GOARCH, "deb"))
+	const load = "/etc/osquery/extensions.load"
+
+	r.run(t, "dpkg", "-i", old)
+	require.Contains(t, r.run(t, "/usr/bin/beaconwatch.ext", "version"), before)
+	require.Contains(t, r.run(t, "/usr/bin/beaconwatch.ext", "config", "check"), "configuration is valid")
+	require.Empty(t, r.run(t, "dpkg", "--verify", "beaconwatch"))
+	require.NoFileExists(t, r.path(load), "a service of its own needs no autoload")
+	requireSafeForOsquery(t, r)
+	for _, file := range []string{"/usr/share/man/man8/beaconwatch.ext.8.gz", "/usr/lib/systemd/system/beaconwatch.service",
+		"/usr/share/doc/beaconwatch/beaconwatch.cdx.json"} {
+		require.FileExists(t, r.path(file), file)
+	}
+
+	t.Run("modes", func(t *testing.T) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(r.path(load)), 0o755))
+		require.NoError(t, os.WriteFile(r.path(load), []byte("/opt/other.ext"), 0o644)) // its last line is not ended
+		for range 2 {
+			r.run(t, "/usr/lib/beaconwatch/mode", "autoload")
+			require.Equal(t, "/opt/other.ext\n/usr/lib/beaconwatch/beaconwatch.ext\n", r.read(t, load))
+			require.Equal(t, "autoload\n", r.run(t, "/usr/lib/beaconwatch/mode"))
+		}
+		for range 2 {
+			r.run(t, "/usr/lib/beaconwatch/mode", "service")
+			require.Equal(t, "/opt/other.ext\n", r.read(t, load))
+		}
+		out, err := r.command("/usr/lib/beaconwatch/mode", "sometimes").CombinedOutput()
+		require.ErrorContains(t, err, "exit status 2")
+		require.Contains(t, string(out), "service, autoload or off")
+	})
+
+	first := start(t, r)
+	status := first.status(t)
+	require.Contains(t, status["version"], before)
+	r.run(t, "/usr/lib/beaconwatch/mode", "autoload")
+	require.NoError(t, os.WriteFile(r.path("/etc/beaconwatch/beaconwatch.yaml"), []byte("role: edited by hand\n"), 0o644))
+	r.run(t, "dpkg", "-i", renewed)
+	require.Contains(t, r.run(t, "/usr/bin/beaconwatch.ext", "version"), after)
+	require.Equal(t, "role: edited by hand\n", r.read(t, "/etc/beaconwatch/beaconwatch.yaml"))
+	require.Contains(t, r.read(t, load), "/usr/lib/beaconwatch/beaconwatch.ext\n", "an upgrade is no removal")
+	require.Zero(t, first.stop(t))
+
+	second := start(t, r)
+	status = second.status(t)
+	require.Contains(t, status["version"], after)
+	require.Equal(t, "edited by hand", status["role"])
+	require.Zero(t, second.stop(t))
+
+	r.run(t, "dpkg", "-r", "beaconwatch")
+	require.Equal(t, "/opt/other.ext\n", r.read(t, load))
+	require.NoFileExists(t, r.path("/usr/lib/beaconwatch/beaconwatch.ext"))
+	require.DirExists(t, r.path("/var/lib/beaconwatch"), "removed is not purged")
+	r.run(t, "dpkg", "-i", renewed)
+	require.Equal(t, "autoload\n", r.run(t, "/usr/lib/beaconwatch/mode"), "installed again, it runs as it ran")
+	r.run(t, "dpkg", "-P", "beaconwatch")
+	for _, gone := range []string{"/var/lib/beaconwatch", "/etc/beaconwatch", "/etc/default/beaconwatch", "/usr/lib/beaconwatch", "/usr/bin/beaconwatch.ext"} {
+		_, err := os.Lstat(r.path(gone))
+		require.ErrorIs(t, err, os.ErrNotExist, gone)
+	}
+	require.Equal(t, "/opt/other.ext\n", r.read(t, load))
+}
+
+// requireSafeForOsquery asserts what osqueryd's autoload demands of an extension: its name, owner and modes.
+func requireSafeForOsquery(t *testing.T, r root) {
+	t.Helper()
+	for dir := "/usr/lib/beaconwatch/beaconwatch.ext"; dir != "/"; dir = filepath.Dir(dir) {
+		info, err := os.Lstat(r.path(dir))
+		require.NoError(t, err)
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		require.True(t, ok)
+		require.Zero(t, stat.Uid, dir)
+		require.Zero(t, info.Mode().Perm()&0o022, dir)
+		require.Zero(t, info.Mode()&(os.ModeSticky|os.ModeSymlink), dir)
+	}
+}
+
+// service is the command of the unit, running inside a root.
+type service struct {
+	root root
+	cmd  *exec.Cmd
+}
+
+func start(t *testing.T, r root) service {
+	t.Helper()
+	s := service{r, r.command("/usr/lib/beaconwatch/beaconwatch.ext", "--socket=")}
+	require.NoError(t, s.cmd.Start())
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // it may have ended
+	return s
+}
+
+// status waits until the service answers SQL.
+func (s service) status(t *testing.T) map[string]string {
+	t.Helper()
+	// without a socket to ask, query would watch by itself
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(s.root.path("/run/beaconwatch/beaconwatch.sock"))
+		return err == nil
+	}, patience, 20*time.Millisecond)
+	var rows []map[string]string
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		out, err := s.root.command("/usr/bin/beaconwatch.ext", "query", "--json", "SELECT * FROM beacon_sensor_status").Output()
+		require.NoError(c, err)
+		require.NoError(c, json.Unmarshal(out, &rows))
+		require.Len(c, rows, 1)
+		require.NotEqual(c, "none", rows[0]["level"])
+	}, patience, 200*time.Millisecond)
+	return rows[0]
+}
+
+func (s service) stop(t *testing.T) int {
+	t.Helper()
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	_ = s.cmd.Wait() // its state says the same
+	return s.cmd.ProcessState.ExitCode()
+}
