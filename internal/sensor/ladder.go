@@ -12,8 +12,8 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
-// Source is one way to learn of sends. Run blocks until ctx ends (nil) or the source is lost (an error), calling emit
-// from one goroutine at a time; Stats may be called at any time.
+// Source is one way to learn of sends. Run blocks until ctx ends or there will be nothing more to tell (nil), or until the
+// source is lost (an error), calling emit from one goroutine at a time; Stats may be called at any time.
 type Source interface {
 	Run(ctx context.Context, emit func(send.Send)) error
 	Stats() SourceStats
@@ -68,18 +68,18 @@ func newClimber(l Ladder, retry time.Duration, log *slog.Logger, emit func(send.
 		reasons: make([]refusal, len(l.Rungs)), past: make([]SourceStats, len(l.Rungs))}
 }
 
-// run keeps the best rung that the kernel grants running until ctx ends.
+// run keeps the best rung that the kernel grants running until ctx ends, or a source has nothing more to tell.
 func (c *climber) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if i, src := c.open(len(c.ladder.Rungs)); src != nil {
-			c.stand(ctx, i, src)
+		if i, src := c.open(len(c.ladder.Rungs)); src != nil && c.stand(ctx, i, src) {
+			return
 		}
 		wait(ctx, c.retry)
 	}
 }
 
-// stand runs the source of rung i, and moves to a better rung when one opens, until the source is lost or ctx ends.
-func (c *climber) stand(ctx context.Context, i int, src Source) {
+// stand runs the source of rung i, and moves to a better rung when one opens, until it is done, or every source is lost.
+func (c *climber) stand(ctx context.Context, i int, src Source) (done bool) {
 	for src != nil {
 		better := make(chan step, 1)
 		run, stop := context.WithCancel(ctx)
@@ -99,14 +99,13 @@ func (c *climber) stand(ctx context.Context, i int, src Source) {
 			continue
 		default:
 		}
-		if ctx.Err() != nil {
-			return
+		if err == nil || ctx.Err() != nil {
+			return true
 		}
-		if err != nil {
-			c.refuse(i, err)
-		}
+		c.refuse(i, err)
 		i, src = c.openBelow(i)
 	}
+	return false
 }
 
 type step struct {
@@ -155,7 +154,7 @@ func (c *climber) refuse(i int, err error) {
 	known := c.reasons[i] == r
 	c.reasons[i] = r
 	c.mu.Unlock()
-	if !known { // said once, not at every retry
+	if !known && c.ladder.NetNS == 0 { // said once, not at every retry, nor for each namespace
 		c.log.Warn("source not in use", "protocol", c.ladder.Protocol, "source", c.ladder.Rungs[i].Name, "reason", r.text)
 	}
 }

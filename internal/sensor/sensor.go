@@ -85,7 +85,8 @@ func (s *Sensor) Run(ctx context.Context) error {
 	return nil
 }
 
-// Watch runs further ladders beside those of the configuration, for instance of another network namespace, until ctx ends.
+// Watch runs further ladders beside those of the configuration, for instance of another network namespace, until ctx ends or
+// none of their sources has anything more to tell.
 // Their rows go with them, their counters stay in the totals.
 func (s *Sensor) Watch(ctx context.Context, ladders []Ladder) {
 	mine := s.add(ladders)

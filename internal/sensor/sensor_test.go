@@ -188,6 +188,29 @@ func TestFurtherLaddersComeAndGo(t *testing.T) {
 	})
 }
 
+// finite is a source that has told all it will after a while.
+type finite struct{ scripted }
+
+func (f *finite) Run(ctx context.Context, emit func(send.Send)) error {
+	ctx, stop := context.WithTimeout(ctx, 3500*time.Millisecond)
+	defer stop()
+	return f.scripted.Run(ctx, emit)
+}
+
+func TestAWatchEndsWithItsSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := newSensor(t, []Rung{{Name: "a", Open: opens(&scripted{bytes: 1})}}, known)
+		opened := 0
+		s.Watch(t.Context(), []Ladder{{Protocol: "tcp", NetNS: 7, Rungs: []Rung{{Name: "b", Open: func() (Source, error) {
+			opened++
+			return &finite{scripted{bytes: 2}}, nil
+		}}}}})
+		require.Len(t, *got, 3)
+		require.Equal(t, 1, opened, "it is not begun again")
+		require.Len(t, s.Sources(), 1)
+	})
+}
+
 func TestNewNeedsItsFunctions(t *testing.T) {
 	_, err := New(Config{})
 	require.ErrorContains(t, err, "required")

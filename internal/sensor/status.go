@@ -12,7 +12,7 @@ import (
 // Status is how well the sensor sees, over all sources.
 type Status struct {
 	Level             string // of TCP in the sensor's own namespace: "L3" to "L0", "proc", or "none"
-	LevelReason       string // why no better source is in use, empty if the best is
+	LevelReason       string // why no better source is in use there, empty if the best is
 	TCPSource         string
 	UDPSource         string
 	Started           boottime.Time
@@ -59,7 +59,7 @@ func (s *Sensor) Status() Status {
 				st.Level, st.TCPSource, st.SamplePeriod = c.ladder.Rungs[i].Level, row.Source, row.Stats.SamplePeriod
 			case row.Active && own && c.ladder.Protocol == "udp":
 				st.UDPSource = row.Source
-			case !row.Active && row.Reason != "" && !slices.Contains(reasons, row.Reason):
+			case !row.Active && own && row.Reason != "" && !slices.Contains(reasons, row.Reason):
 				reasons = append(reasons, row.Reason)
 			}
 		}

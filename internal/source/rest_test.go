@@ -47,9 +47,6 @@ func TestSamplersRestBehindAGate(t *testing.T) {
 	require.EqualValues(t, 99, r.await(t, send.Data, to, 1)[0].Bytes)
 	c.Close()
 	r.await(t, send.Close, c.LocalAddr().(*net.TCPAddr).AddrPort(), 1)
-	gate.Changed() // for the end of the server's half, which nobody waits for
-	r.passes(t, 1)
-	require.Less(t, r.Stats().MaxGap, 20*period, "rest is no gap")
 }
 
 func TestUDPDiagRests(t *testing.T) {
@@ -107,6 +104,5 @@ func TestTCPTakenOver(t *testing.T) {
 		r.await(t, send.Close, c.LocalAddr().(*net.TCPAddr).AddrPort(), 1)
 	}
 	require.Len(t, r.of(to), 5+2, "of the others nothing is told")
-	require.Eventually(t, func() bool { return r.Stats().Sockets == 0 }, patience, time.Millisecond)
-	r.asleep(t, period)
+	require.Eventually(t, func() bool { return !r.Stats().Active }, patience, time.Millisecond, "nothing is left to tell")
 }

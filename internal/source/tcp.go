@@ -111,7 +111,8 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 	return t, nil
 }
 
-// Run samples until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
+// Run samples until ctx ends, or all connections taken over have, then returns nil; otherwise it returns why it could not go on.
+// It may be called once.
 func (t *TCP) Run(ctx context.Context, emit Emit) error {
 	t.emit = emit
 	defer t.close()
@@ -127,7 +128,7 @@ func (t *TCP) loop(ctx context.Context) error {
 		return err
 	}
 	t.note()
-	for {
+	for !t.complete() || len(t.table.index) > 0 {
 		due := t.full.due
 		hot := len(t.hotSet) > 0 && t.hot.period() < t.full.period()/2
 		if hot {
@@ -168,12 +169,11 @@ func (t *TCP) loop(ctx context.Context) error {
 		}
 		t.note()
 	}
+	return nil
 }
 
 // idle reports whether there is nothing to sample, now or by another pass.
-func (t *TCP) idle() bool {
-	return t.rest.idle(len(t.table.index)) || t.complete() && len(t.table.index) == 0
-}
+func (t *TCP) idle() bool { return t.rest.idle(len(t.table.index)) }
 
 // complete reports whether no further connection is to be adopted.
 func (t *TCP) complete() bool { return t.cfg.TakenOver && t.counters.Samples > 0 }

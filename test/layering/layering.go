@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"send":        {"boottime"},
 	"procfs":      {},
 	"netns":       {},
+	"namespace":   {"boottime", "netns", "procfs"},
 	"sockdiag":    {"netns"},
 	"procevent":   {},
 	"packet":      {"netns"},
