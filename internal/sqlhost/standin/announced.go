@@ -5,10 +5,9 @@ import (
 	"maps"
 	"slices"
 
+	osquerygo "github.com/osquery/osquery-go"
 	"github.com/osquery/osquery-go/gen/osquery"
 	"github.com/osquery/osquery-go/plugin/table"
-
-	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 )
 
 // announced are tables and columns of the sensor that shipped queries read already and that are on their way into the tables.
@@ -21,7 +20,7 @@ var announced = map[string][]column{
 }
 
 type widened struct {
-	sqlhost.Table
+	osquerygo.OsqueryPlugin
 	routes osquery.ExtensionPluginResponse
 }
 
@@ -29,9 +28,9 @@ func (w widened) Routes() osquery.ExtensionPluginResponse { return w.routes }
 
 // Announced returns tables with the announced columns they lack, which are NULL, and with the announced tables that are not
 // among them, which are empty.
-func Announced[T sqlhost.Table](tables []T) []sqlhost.Table {
+func Announced[T osquerygo.OsqueryPlugin](tables []T) []osquerygo.OsqueryPlugin {
 	left := maps.Clone(announced)
-	var all []sqlhost.Table
+	var all []osquerygo.OsqueryPlugin
 	for _, t := range tables {
 		routes := slices.Clone(t.Routes())
 		for _, c := range left[t.Name()] {
