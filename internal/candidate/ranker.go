@@ -144,21 +144,14 @@ func (r *Ranker) consider(v *history.View) bool {
 	c.Resolution = medianOf(r.series.Within)
 	c.Sparkline = sparkline(v.Bursts, c.Result.Interval)
 	now := time.Now()
-	var previous Candidate
+	var previous settled
 	if old != nil {
-		previous = *old
-		c.Signature, c.AlertID = old.Signature, old.AlertID
+		previous, c.Signature, c.AlertID = old.settled, old.Signature, old.AlertID
 	} else {
 		c.Signature = signature(c.Key, c.Scope, c.Destination)
 		c.AlertID = alertID(c.Signature)
 	}
-	c.settled = previous.settled
-	c.Result.Codes = c.settled.codes(now, c.Result.Codes, c.Result.Interval)
-	c.IntervalClass = intervalClass(c.Result.Interval, previous.IntervalClass)
-	if c.IntervalClass == "" && c.Result.Codes.Has(beacon.AboveThreshold) {
-		c.IntervalClass = previous.IntervalClass
-	}
-	c.SizeClass = sizeClass(c.Result.Size, previous.SizeClass)
+	c.settle(now, &previous)
 	r.by[v.ID] = c
 	r.scored[v.ID] = now
 	r.config.Store.SetEvidence(v.ID, c.Result.Evidence)

@@ -96,7 +96,7 @@ func (s *scene) deps() table.Deps {
 type flow struct {
 	program process.Program
 	pid     int32
-	oneShot bool // a new process for each send
+	oneShot bool     // a new process for each send
 	to      []string // in turn
 	every   time.Duration
 	bytes   uint64
