@@ -1,16 +1,71 @@
 package main
 
 import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
+	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
 
-// newEnricher examines the processes that the instrument's resolver meets.
-func (in *instrument) newEnricher() (*enrichment.Enricher, error) {
-	return enrichment.New(enrichment.Config{
+// noteEvery is how often programs and destinations are noted as seen. A pair that is evicted before that is not.
+const noteEvery = 10 * time.Second
+
+// enrich prepares what is found out of processes beyond what attribution needs.
+func (in *instrument) enrich() (err error) {
+	in.firstSeen = checkpoint.NewFirstSeen(checkpoint.FirstSeenConfig{})
+	in.enricher, err = enrichment.New(enrichment.Config{
 		Process: func(id process.ID) (process.Info, bool) { return in.resolver.Process(id) },
+		FirstSeen: func(f process.File) (time.Time, bool) {
+			seen := in.firstSeen.SawFile(f)
+			return seen.First, seen.Initial
+		},
 	})
+	return err
+}
+
+// restore continues what an earlier sensor of this state directory has kept. Only the holder of its lock may.
+func (in *instrument) restore(stateDir string) {
+	if err := in.firstSeen.Load(filepath.Join(stateDir, "first-seen")); err != nil {
+		in.sensor.Fail(err)
+	}
+}
+
+// enriching are the parts that run in the background. outbound says which destinations are worth remembering.
+func (in *instrument) enriching(outbound func(send.Destination) bool) []func(context.Context) error {
+	return []func(context.Context) error{
+		in.enricher.Run,
+		func(ctx context.Context) error { return in.noteSeen(ctx, outbound) },
+		func(ctx context.Context) error { in.firstSeen.Run(ctx, in.sensor.Fail); return nil },
+	}
+}
+
+// noteSeen notes which programs talk, and to which destinations, off the hot path.
+func (in *instrument) noteSeen(ctx context.Context, outbound func(send.Destination) bool) error {
+	tick := time.NewTicker(noteEvery)
+	defer tick.Stop()
+	var since boottime.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := boottime.Now()
+		in.store.Recent(since, func(k history.Key, d send.Destination) {
+			if k.Program.Attributed() && outbound(d) {
+				in.firstSeen.SawProgram(k.Program)
+				in.firstSeen.SawDestination(d)
+			}
+		})
+		since = now.Add(-noteEvery) // a report may be late
+	}
 }
 
 // examined adds what the status table says of enrichment.

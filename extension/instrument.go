@@ -17,6 +17,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
 	"github.com/beaconwatch/beaconwatch/internal/history"
@@ -31,6 +32,7 @@ type instrument struct {
 	sensor     *sensor.Sensor
 	resolver   *attribution.Resolver
 	enricher   *enrichment.Enricher
+	firstSeen  *checkpoint.FirstSeen
 	store      *history.Store
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
@@ -41,8 +43,9 @@ type instrument struct {
 func newInstrument(cfg config.Config, log *slog.Logger, background ...func(context.Context) error) (*instrument, error) {
 	where := newDestinations()
 	included := include(cfg.Include)
+	outbound := func(d send.Destination) bool { return included(where.class(d)) }
 	store, err := history.New(history.Config{MaxPairs: cfg.MaxPairs, MaxBursts: cfg.MaxBursts,
-		Retention: time.Duration(cfg.Retention), Joins: func(d send.Destination) bool { return included(where.class(d)) }})
+		Retention: time.Duration(cfg.Retention), Joins: outbound})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 		return nil, err
 	}
 	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
-	if in.enricher, err = in.newEnricher(); err != nil {
+	if err := in.enrich(); err != nil {
 		return nil, err
 	}
 	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact), Met: in.enricher.Meet})
@@ -64,6 +67,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	where.find = proxyFinder{store: store, resolver: resolver}.find
 	in.resolver = resolver
+	background = append(background, in.enriching(outbound)...)
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
 		Owner:   resolver.OwnerOf,
@@ -72,7 +76,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, in.enricher.Run, ranker.Run, where.run, in.sweep}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep}, background...),
 		Log:        log,
 	})
 	if err != nil {

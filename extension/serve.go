@@ -69,6 +69,7 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	in.restore(cfg.StateDir)
 	in.reconnects = reg.reconnects
 	reg.plugins = in.plugins
 	for _, p := range in.plugins {
