@@ -20,8 +20,8 @@ type Burst struct {
 	Failed  bool
 }
 
-// packed is a Burst in 16 bytes: time in units of 2^16 ns (46 bits reach past the year 2100 even counted from 1970),
-// uncertainty and duration as logarithmic codes, quality; and failed, bytes, sends.
+// packed is a Burst in 16 bytes: time since origin in units of 2^16 ns (46 bits reach past the year 2100 even counted from
+// 1970), uncertainty and duration as logarithmic codes, quality; and failed, bytes, sends.
 type packed struct {
 	time uint64 // at:46 within:8 duration:8 quality:2
 	size uint64 // failed:1 bytes:44 sends:19
@@ -31,10 +31,12 @@ const (
 	tick     = 16 // log2 of the time unit in ns: 65.5 µs, well under a jiffy
 	maxBytes = 1<<44 - 1
 	maxSends = 1<<19 - 1
+	// origin is ten years before boot: what a restored history holds of the time before a reboot lies there.
+	origin = -boottime.Time(10 * 365 * 24 * time.Hour)
 )
 
 func pack(b Burst) packed {
-	at := uint64(max(b.At, 0)) >> tick & (1<<46 - 1)
+	at := uint64(max(b.At-origin, 0)) >> tick & (1<<46 - 1)
 	p := packed{time: at<<18 | uint64(logCode(b.Within))<<10 | uint64(logCode(b.Last.Sub(b.At)))<<2 | uint64(b.Quality&3)}
 	p.size = min(b.Bytes, maxBytes)<<19 | min(uint64(b.Sends), maxSends)
 	if b.Failed {
@@ -44,7 +46,7 @@ func pack(b Burst) packed {
 }
 
 func (p packed) unpack() Burst {
-	at := boottime.Time(p.time >> 18 << tick)
+	at := p.at()
 	return Burst{
 		At:      at,
 		Last:    at.Add(logValue(uint8(p.time >> 2))),
@@ -56,7 +58,7 @@ func (p packed) unpack() Burst {
 	}
 }
 
-func (p packed) at() boottime.Time { return boottime.Time(p.time >> 18 << tick) }
+func (p packed) at() boottime.Time { return boottime.Time(p.time>>18<<tick) + origin }
 
 // logCode maps a duration to 8 bits: 0 for less than 65.5 µs, then eight steps an octave (9 % wide), rounded down,
 // saturating at 73 h. Rounding down keeps the end of a burst before the start of the next.

@@ -121,7 +121,22 @@ func (s *Store) Record(key *Key, id process.ID, sd *send.Send) {
 	}
 }
 
+// pair finds the pair, or makes it and counts it among those of its program.
 func (s *Store) pair(key *Key, d send.Destination) *pair {
+	if prog := s.programs[*key]; prog != nil {
+		if p := s.pairs[pairKey{program: prog, destination: d}]; p != nil {
+			return p
+		}
+	}
+	p := s.create(key, d)
+	if p.joins {
+		s.join(p.program, p)
+	}
+	return p
+}
+
+// create makes a pair that is not there yet, and its program where that is new.
+func (s *Store) create(key *Key, d send.Destination) *pair {
 	prog := s.programs[*key]
 	if prog == nil {
 		s.lastID++
@@ -129,20 +144,14 @@ func (s *Store) pair(key *Key, d send.Destination) *pair {
 		s.programs[*key], s.allByID[prog.id] = prog, prog
 	}
 	pk := pairKey{program: prog, destination: d}
-	if p := s.pairs[pk]; p != nil {
-		return p
-	}
 	for len(s.pairs) >= s.config.MaxPairs && s.evict(nil) {
 	}
 	s.programs[*key], s.allByID[prog.id] = prog, prog // eviction may have dropped its last pair
 	s.lastID++
-	p := &pair{key: pk, id: s.lastID, program: prog}
+	p := &pair{key: pk, id: s.lastID, program: prog, joins: s.config.Joins == nil || s.config.Joins(d)}
 	s.pairs[pk], s.byID[p.id] = p, p
 	p.place = s.buckets[0].PushBack(p)
 	prog.pairs++
-	if p.joins = s.config.Joins == nil || s.config.Joins(d); p.joins {
-		s.join(prog, p)
-	}
 	return p
 }
 
@@ -170,6 +179,15 @@ func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
 		s.dropFlow(f)
 	}
 	p := s.pair(key, d)
+	p.processes++
+	if p.program.latest != id {
+		p.program.processes++ // a process that alternates with another counts again: an upper bound
+	}
+	return s.addFlow(p, k)
+}
+
+// addFlow makes the flow k of p, forgetting the one least recently used where there are too many.
+func (s *Store) addFlow(p *pair, k flowKey) *flow {
 	if len(s.flows) >= s.config.MaxFlows {
 		s.dropFlow(s.flowUse.Front().Value.(*flow))
 		s.stats.FlowEvictions++
@@ -177,11 +195,7 @@ func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
 	f := &flow{key: k, pair: p}
 	f.place = s.flowUse.PushBack(f)
 	s.flows[k] = f
-	s.byPID[id.PID] = append(s.byPID[id.PID], f)
-	p.processes++
-	if p.program.latest != id {
-		p.program.processes++ // a process that alternates with another counts again: an upper bound
-	}
+	s.byPID[k.id.PID] = append(s.byPID[k.id.PID], f)
 	p.flows = append(p.flows, f)
 	return f
 }

@@ -9,6 +9,20 @@ type ID struct {
 	StartTicks uint64
 }
 
+// former marks the ID of a process of an earlier boot: start ticks since boot never get there.
+const former = 1 << 63
+
+// Former is the ID of a process of an earlier boot, which is no process of now.
+func (id ID) Former() ID {
+	if id != (ID{}) {
+		id.StartTicks |= former
+	}
+	return id
+}
+
+// IsFormer reports whether id is of an earlier boot.
+func (id ID) IsFormer() bool { return id.StartTicks&former != 0 }
+
 // Program is what a process is, and the key of its history: twenty beats from twenty cron sessions or twenty containers
 // of one image are one program.
 type Program struct {
