@@ -1,0 +1,68 @@
+package inventory
+
+// Severity is the grade of a candidate for a person's attention.
+type Severity uint8
+
+// The grades.
+const (
+	Info Severity = iota
+	Low
+	Medium
+	High
+)
+
+// String returns the word of the severity column.
+func (s Severity) String() string { return [...]string{"info", "low", "medium", "high"}[min(s, High)] }
+
+// rhythm is how much of a beacon the series is.
+type rhythm uint8
+
+const (
+	noRhythm  rhythm = iota // below the threshold
+	tentative               // above it, with too few beats to conclude anything
+	regular                 // above it, with enough
+	uniform                 // and with payloads of one size
+)
+
+func rhythmOf(r Rhythm) rhythm {
+	switch {
+	case !r.Found:
+		return noRhythm
+	case !r.Sufficient:
+		return tentative
+	case !r.Uniform:
+		return regular
+	}
+	return uniform
+}
+
+// Weights of all suspicions together from which a column of the table begins.
+const (
+	someWeight  = 2
+	muchWeight  = 4
+	heavyWeight = 5
+)
+
+// severities is the documented table: a row for each rhythm, a column for each weight, from none to heavy. Without
+// suspicion no rhythm gets above low.
+var severities = [...][4]Severity{
+	//           < 2   2, 3    4       >= 5
+	noRhythm:  {Info, Info, Info, Low},
+	tentative: {Info, Low, Low, Medium},
+	regular:   {Low, Medium, Medium, High},
+	uniform:   {Low, Medium, High, High},
+}
+
+// grade looks a severity up. What a rule covers is info, whatever its rhythm.
+func grade(covered bool, r rhythm, weight int) Severity {
+	if covered {
+		return Info
+	}
+	column := 0
+	for _, from := range [...]int{someWeight, muchWeight, heavyWeight} {
+		if weight >= from {
+			column++
+		}
+	}
+	return severities[r][column]
+}

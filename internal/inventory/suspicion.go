@@ -1,0 +1,94 @@
+package inventory
+
+import (
+	"strings"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+)
+
+const (
+	// recent is how new a file, a program or a destination is suspicious for.
+	recent = 7 * 24 * time.Hour
+	// manyPeers and longKnown are when an observation is worth a code.
+	manyPeers = 50
+	longKnown = 7 * 24 * time.Hour
+)
+
+// suspicions returns what speaks against the process itself, whatever the rules say.
+func suspicions(s *Subject) []Code {
+	var found []Code
+	note := func(c Code, is bool) {
+		if is {
+			found = append(found, c)
+		}
+	}
+	file(s, note)
+	lineage(s, note)
+	note(KernelThreadName, !s.kernel() && pretendsKernel(&s.Process))
+	note(InlineCode, isInline(s.Process.Program.Path, s.Process.Program.Script))
+	note(NewDestination, s.NewDestination)
+	return found
+}
+
+// file judges the executable, and the script an interpreter runs.
+func file(s *Subject, note func(Code, bool)) {
+	f, p := &s.Facts, &s.Process.Program
+	path := strings.TrimSuffix(p.Path, deletedSuffix)
+	note(MemfdExecutable, s.memfd())
+	note(DeletedExecutable, s.deleted())
+	note(WorldWritablePath, openDirectory(path) || openDirectory(p.Script))
+	note(HiddenPath, hidden(path) || hidden(p.Script))
+	if s.kernel() || s.Unexaminable {
+		return
+	}
+	if !f.Examined {
+		note(NotExamined, true)
+		return
+	}
+	script := isScriptFile(p.Script)
+	packaged := f.Package != "" && (!script || f.ScriptPackage != "")
+	vouched := f.Intact && (!script || f.ScriptIntact)
+	note(AlteredExecutable, f.Altered || f.ScriptAltered)
+	note(MountedOver, f.Elsewhere && s.Process.ContainerID == "")
+	note(Preload, f.Preload)
+	note(SelfWritable, f.SelfWritable)
+	note(NoPackage, !packaged && !s.memfd() && !snap(path, f))
+	fresh := !f.Changed.IsZero() && s.Now.Sub(f.Changed) < recent
+	note(RecentExecutable, fresh && !vouched)
+	note(YoungerThanBeacon, !vouched && !s.First.IsZero() && f.Changed.After(s.First))
+	note(NewProgram, !f.Initial && !f.FirstSeen.IsZero() && s.Now.Sub(f.FirstSeen) < recent)
+}
+
+// snap reports whether the file lies in a mounted snap, which is a package that no database of files knows.
+func snap(path string, f *process.Facts) bool {
+	return strings.HasPrefix(path, "/snap/") && f.Protected
+}
+
+// kernelThreads are how the names of kernel threads begin (ps(1) shows them in brackets).
+var kernelThreads = []string{"kworker", "kthreadd", "ksoftirqd", "migration/", "rcu_", "rcuop", "rcuob", "kswapd", "khugepaged",
+	"kcompactd", "kdevtmpfs", "kauditd", "khungtaskd", "kintegrityd", "kblockd", "kthrotld", "kstrp", "cpuhp/", "watchdogd",
+	"watchdog/", "jbd2/", "ext4-rsv", "xfsaild", "xfs-", "scsi_eh", "scsi_tmf", "irq/", "idle_inject", "oom_reaper",
+	"writeback", "kmpath", "ipv6_addrconf", "mm_percpu_wq", "slub_flushwq", "inet_frag_wq"}
+
+// pretendsKernel reports whether a process with an executable is named as a kernel thread: by the short name it shows, or
+// in brackets as the first word of its command line.
+func pretendsKernel(p *process.Info) bool {
+	if !p.Program.Attributed() {
+		return false
+	}
+	shown, _, _ := strings.Cut(p.Cmdline, " ")
+	inner, bracketed := strings.CutPrefix(shown, "[")
+	if bracketed && startsLikeKernel(strings.TrimSuffix(inner, "]")) {
+		return true
+	}
+	// a program may honestly be called kworkerd: without brackets the name must be none of its file
+	return startsLikeKernel(p.Name) && !strings.HasPrefix(baseName(p.Program.Path), cutTo(p.Name, commLength-1)) ||
+		startsLikeKernel(baseName(p.Program.Path)) && strings.ContainsAny(baseName(p.Program.Path), "[]:")
+}
+
+func startsLikeKernel(name string) bool {
+	return fits(kernelThreads, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+func cutTo(s string, n int) string { return s[:min(len(s), n)] }
