@@ -75,6 +75,12 @@ func TestBeaconsScoreAboveTheThreshold(t *testing.T) {
 			renewal(110, jittered(r, 64, .02), constant(151))), 0, "two_periods"},
 		{"among other requests", together(renewal(100, jittered(r, 60, .05), constant(151)),
 			renewal(150, poisson(r, 40), func(int) uint64 { return 300 + r.Uint64N(3000) })), time.Minute, "size_group"},
+		{"100 ms more per poll, from 0 again when tasked", renewal(200, func(i int) float64 {
+			return .1*float64(1+i%23) + .01*r.Float64()
+		}, constant(90)), 0, "ramp"},
+		{"requests and their longer results", renewal(60, func(i int) float64 {
+			return []float64{.15 + .1*r.Float64(), 2 + r.Float64()}[i%2]
+		}, func(i int) uint64 { return []uint64{817, 24}[i%2] }), 2700 * time.Millisecond, "uniform_sizes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,6 +61,16 @@ func TestTrafficWithoutATimerStaysBelow(t *testing.T) {
 				return math.Ldexp(1, k-1)
 			}
 		}, 6},
+		{"retries, each a second later than the last", func() func(int) float64 {
+			k := 0
+			return func(int) float64 {
+				if k++; k > 6 {
+					k = 0
+					return 300 * r.ExpFloat64()
+				}
+				return float64(k) * (.95 + .1*r.Float64())
+			}
+		}, 20},
 		{"working hours", func() func(int) float64 {
 			now := 0.0
 			return func(int) float64 {

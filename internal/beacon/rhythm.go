@@ -13,9 +13,10 @@ type rhythm struct {
 
 // rhythm reads the flow raw and merged and returns the rhythm with the most evidence. The richer patterns are looked for
 // only where a single band leaves doubt or a good part of the sends unexplained: they pay more for their search and cannot
-// change a clear case.
-func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
-	best := rhythm{band: s.densestBand(raw, uncertainty), reading: raw}
+// change a clear case. whole is the best account but for that of the sends of one size, which has spent their sizes on being
+// found.
+func (s *Scorer) rhythm(raw *reading, uncertainty float64) (best, whole rhythm) {
+	best = rhythm{band: s.densestBand(raw, uncertainty), reading: raw}
 	tau := longHalf(raw.gaps, raw.sorted)
 	last, near := raw, raw
 	for i, limit := range [...]float64{min(mergeMost, mergeNear*tau), mergeFar * tau} {
@@ -40,13 +41,14 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		}
 	}
 	if len(near.gaps) < minPattern {
-		return best
+		return best, best
 	}
 	inside := float64(best.in) / float64(len(near.gaps))
 	doubt := best.evidence < plain || inside < half
 	if doubt || best.jitter() > narrow || inside < explained {
 		best = best.better(s.twoBands(near, uncertainty))
 		best = best.better(s.trend(near, uncertainty))
+		best = best.better(s.sawtooth(near, uncertainty))
 		best = best.better(s.cycle(near, uncertainty))
 	}
 	if doubt {
@@ -57,11 +59,13 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) rhythm {
 		if last != near {
 			best = best.better(s.lossy(last, uncertainty))
 		}
-		// these account for some of the sends only
-		best = best.better(s.groups(raw, near.mean, uncertainty))
 		best = best.better(s.echo(near, uncertainty))
 	}
-	return best
+	whole = best
+	if doubt {
+		best = best.better(s.groups(raw, near.mean, uncertainty))
+	}
+	return best, whole
 }
 
 // better returns whichever rhythm has more evidence.

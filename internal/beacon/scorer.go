@@ -43,12 +43,13 @@ func (s *Scorer) Score(f Series) Result {
 		uncertainty = u
 		res.Codes |= CoarseClock
 	}
-	found := s.rhythm(raw, uncertainty)
-	sized := found.reading
-	if found.kind == SizeGroup {
-		sized = raw // the sizes of a group were picked to be alike
+	found, whole := s.rhythm(raw, uncertainty)
+	size := s.densestSize(whole.reading.bytes, s.config.PayloadLengthVariance)
+	if found.kind != SizeGroup || whole.evidenceWith(size) >= found.evidenceWith(size) {
+		found = whole
+	} else if whole.reading != raw {
+		size = s.densestSize(raw.bytes, s.config.PayloadLengthVariance)
 	}
-	size := s.densestSize(sized.bytes, s.config.PayloadLengthVariance)
 	s.verdict(&res, f, found, size, uncertainty)
 	return res
 }

@@ -17,8 +17,10 @@ func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 			in++
 			regular += g
 		}
+		if g > (missedMost+1)*interval {
+			sessions++ // more than missed beats
+		}
 		if g > silence*interval {
-			sessions++
 			continue
 		}
 		active += g

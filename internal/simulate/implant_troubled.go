@@ -7,6 +7,7 @@ func troubledImplants() []Class {
 		{Name: "missed-beats", About: "0 to 40 % of the check-ins never leave", draw: missedBeats},
 		{Name: "suspended-host", About: "the host sleeps or restarts now and then", draw: suspended},
 		{Name: "tasked", About: "an operator types: bursts of small sends between check-ins", draw: tasked},
+		{Name: "metasploit-tasked", About: "100 ms more after each empty poll, a burst of results and back to 0 when tasked", draw: metasploitTasked},
 		{Name: "two-implants", About: "two implants with their own periods, one server", draw: twoImplants},
 		{Name: "period-changed", About: "the operator changes the sleep once or twice", draw: periodChanged},
 		{Name: "drifting", About: "the period creeps by up to half over the observation", draw: drifting},
@@ -69,6 +70,24 @@ func tasked(s *script) {
 			}
 		}
 		at += sleep()
+	}
+}
+
+func metasploitTasked(s *script) {
+	p := s.check()
+	p.tasking = 0
+	tasked := s.between(0.01, 0.06)
+	at, empty := 0.0, 0
+	for range s.count(100, 1500) {
+		at += s.checkIn(at, p) + min(0.1*float64(empty), 10)
+		empty++
+		if s.chance(tasked) {
+			empty = 0
+			for range s.count(2, 20) {
+				s.send(at, int(s.lognormal(1200, 0.4)))
+				at += s.between(0.01, 0.3)
+			}
+		}
 	}
 }
 
