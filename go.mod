@@ -3,6 +3,7 @@ module github.com/beaconwatch/beaconwatch
 go 1.26.0
 
 require (
+	github.com/anchore/go-rpmdb v0.2.2
 	github.com/apache/thrift v0.23.0
 	github.com/cilium/ebpf v0.22.0
 	github.com/elastic/go-seccomp-bpf v1.6.0

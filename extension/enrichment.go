@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
@@ -14,6 +16,9 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
 
+// rpmDatabase is the command that reads one.
+const rpmDatabase = "rpm-database"
+
 // noteEvery is how often programs and destinations are noted as seen. A pair that is evicted before that is not.
 const noteEvery = 10 * time.Second
 
@@ -21,7 +26,8 @@ const noteEvery = 10 * time.Second
 func (in *instrument) enrich() (err error) {
 	in.firstSeen = checkpoint.NewFirstSeen(checkpoint.FirstSeenConfig{})
 	in.enricher, err = enrichment.New(enrichment.Config{
-		Process: func(id process.ID) (process.Info, bool) { return in.resolver.Process(id) },
+		RPMReader: []string{"/proc/self/exe", rpmDatabase},
+		Process:   func(id process.ID) (process.Info, bool) { return in.resolver.Process(id) },
 		FirstSeen: func(f process.File) (time.Time, bool) {
 			seen := in.firstSeen.SawFile(f)
 			return seen.First, seen.Initial
@@ -74,5 +80,14 @@ func (in *instrument) examined(h *table.Host) {
 	h.EnrichmentDropped, h.HostPreload = s.Dropped, s.HostPreload
 	if s.PackageError != nil {
 		h.EnrichmentError = s.PackageError.Error()
+	}
+}
+
+// rpmDatabaseCommand is what the sensor runs to read an rpm database; see enrichment.Config.RPMReader.
+func rpmDatabaseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: rpmDatabase + " FILE", Short: "Print what an rpm database knows of programs", Hidden: true,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return enrichment.DumpRPM(args[0], cmd.OutOrStdout()) },
 	}
 }

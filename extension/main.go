@@ -80,7 +80,7 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), doctorCommand(), configCommand(),
-		versionCommand(), manualCommand())
+		versionCommand(), manualCommand(), rpmDatabaseCommand())
 	return root
 }
 

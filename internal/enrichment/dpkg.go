@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +18,9 @@ import (
 // checked, for who can write there is root.
 type dpkg struct {
 	// root is where the host's file system begins, dir the directory of the database.
-	root, dir string
-	stamp     dpkgStamp
-	// merged: /bin and others are symbolic links into /usr, so that one file has two paths. Lists may have either.
-	merged     bool
+	root, dir  string
+	stamp      dpkgStamp
+	merged     []alias
 	installed  []dpkgPackage
 	index      pathIndex
 	diversions diversions
@@ -94,8 +92,7 @@ func (d *dpkg) read() error {
 		return err
 	}
 	d.diversions = parseDiversions(text)
-	link, err := os.Readlink(filepath.Join(d.root, "bin"))
-	d.merged = err == nil && strings.Trim(link, "/") == "usr/bin"
+	d.merged = aliasesBelow(d.root)
 	return d.readLists(versions)
 }
 
@@ -124,7 +121,7 @@ func (d *dpkg) readLists(versions map[string]string) error {
 
 // owner implements database.
 func (d *dpkg) owner(path string) (Package, bool, bool) {
-	for _, p := range d.aliases(path) {
+	for _, p := range names(path, d.merged) {
 		listed, by, except := d.diversions.listed(p)
 		for number := range d.index.find(listed) {
 			pkg := d.installed[number]
@@ -136,16 +133,6 @@ func (d *dpkg) owner(path string) (Package, bool, bool) {
 		}
 	}
 	return Package{}, false, !d.index.full
-}
-
-// aliases are the paths under which a file may be listed.
-func (d *dpkg) aliases(path string) []string {
-	short, ok := strings.CutPrefix(path, "/usr")
-	if d.merged && ok && slices.ContainsFunc([]string{"/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"},
-		func(dir string) bool { return strings.HasPrefix(short, dir) }) {
-		return []string{path, short}
-	}
-	return []string{path}
 }
 
 // lists reports whether the package really lists the path: the index only has hashes.

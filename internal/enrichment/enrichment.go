@@ -26,6 +26,10 @@ type Config struct {
 	// Proc is where the proc file system is mounted, default /proc. Root is the directory in which the databases of the
 	// package managers and the files of container runtimes are looked for, default /; executables are not.
 	Proc, Root string
+	// RPMReader is a command that, with the path of an rpm database as its last argument, prints what DumpRPM does. A process
+	// of its own, because what decodes these databases may take much memory and end its process over a damaged one. Without
+	// it rpm databases are not read, and nothing is said of packages on a host that has one.
+	RPMReader []string
 	// Process returns what is known of a process, to examine one for which there was no room at first. May be nil.
 	Process func(process.ID) (process.Info, bool)
 	// FirstSeen notes that a file is in use and returns since when; initial is as in process.Facts. May be nil.
@@ -96,7 +100,7 @@ func New(c Config) (*Enricher, error) {
 		c.FirstSeen = func(process.File) (time.Time, bool) { return time.Time{}, false }
 	}
 	return &Enricher{
-		config: c, fs: procfs.New(c.Proc), packages: newPackages(c.Root),
+		config: c, fs: procfs.New(c.Proc), packages: newPackages(c.Root, c.RPMReader),
 		queue: make(chan process.Info, c.MaxQueue), inspect: make(chan inspection, c.MaxQueue),
 		examining: newLimiter(c.Share), inspecting: newLimiter(c.Share),
 		subjects: subjects{limit: c.MaxProcesses}, files: files{limit: c.MaxFiles},

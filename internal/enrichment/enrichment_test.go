@@ -283,7 +283,7 @@ func TestPackageInstalledLater(t *testing.T) {
 	require.NotEmpty(t, sum)
 
 	database := func(root string) {
-		e.packages = newPackages(root)
+		e.packages = newPackages(root, nil)
 		require.True(t, e.packages.refresh())
 		e.reowned()
 		inspect()

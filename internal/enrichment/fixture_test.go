@@ -64,12 +64,12 @@ func start(t testing.TB, cmd *exec.Cmd) process.Info {
 	t.Cleanup(func() { stop(cmd) })
 	own, err := os.Executable()
 	require.NoError(t, err)
-	var info process.Info
 	require.Eventually(t, func() bool {
 		i, err := described(int32(cmd.Process.Pid))
-		info = i
 		return err == nil && i.Program.Path != own // it has executed
 	}, waitAtMost, pollEvery)
+	info, err := described(int32(cmd.Process.Pid))
+	require.NoError(t, err)
 	return info
 }
 

@@ -38,9 +38,11 @@ type packages struct {
 	err       error      // the latest, guarded by mu
 }
 
-func newPackages(root string) packages {
+func newPackages(root string, rpmReader []string) packages {
 	return packages{databases: []database{
 		&dpkg{root: root, dir: filepath.Join(root, "var/lib/dpkg")},
+		&rpm{root: root, reader: rpmReader},
+		snap{root: root},
 	}}
 }
 

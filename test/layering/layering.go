@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 var confined = map[string][]string{
 	"github.com/osquery/osquery-go":   {"table", "sqlhost", "shell", "extension"},
 	"github.com/apache/thrift":        {"table", "sqlhost", "shell", "extension"},
-	"modernc.org/sqlite":              {"sqlhost", "fleet"},
+	"modernc.org/sqlite":              {"sqlhost", "fleet", "enrichment"},
 	"github.com/shirou/gopsutil":      {"attribution", "enrichment"},
 	"github.com/cilium/ebpf":          {"bpf"},
 	"github.com/goccy/go-yaml":        {"config", "inventory", "pack"},
@@ -67,6 +67,7 @@ var confined = map[string][]string{
 	"gonum.org/v1/gonum":              {},
 	"golang.org/x/net/dns/dnsmessage": {"packet"},
 	"golang.org/x/time/rate":          {"enrichment"},
+	"github.com/anchore/go-rpmdb":     {"enrichment"},
 }
 
 // Package is one package of the project with what its non-test files import.
