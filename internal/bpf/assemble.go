@@ -86,21 +86,26 @@ func (c *code) lookup(m *ebpf.Map, base asm.Register, at int16) {
 		asm.FnMapLookupElem.Call())
 }
 
-// output puts the record at base+at on the ring; R0 is 0 if there was room.
-func (c *code) output(m *ebpf.Map, base asm.Register, at int16, flags int32) {
-	c.add(asm.LoadMapPtr(asm.R1, m.FD()), asm.Mov.Reg(asm.R2, base), asm.Add.Imm(asm.R2, int32(at)),
-		asm.Mov.Imm(asm.R3, recordSize), asm.Mov.Imm(asm.R4, flags), asm.FnRingbufOutput.Call())
+// output puts size bytes at base+at on the ring; R0 is 0 if there was room.
+func (c *code) output(m *ebpf.Map, base asm.Register, at int16, size, flags int32) {
+	c.add(asm.Mov.Imm(asm.R4, flags))
+	c.put(m, base, at, size)
 }
 
-// outputQuietly puts the record at value on the ring without waking the reader, unless the ring fills.
-func (c *code) outputQuietly(m *maps, cfg Config, unique string) {
-	quiet := unique + " quiet"
+// put is output with the flags in R4.
+func (c *code) put(m *ebpf.Map, base asm.Register, at int16, size int32) {
+	c.add(asm.LoadMapPtr(asm.R1, m.FD()), asm.Mov.Reg(asm.R2, base), asm.Add.Imm(asm.R2, int32(at)),
+		asm.Mov.Imm(asm.R3, size), asm.FnRingbufOutput.Call())
+}
+
+// outputQuietly is output without waking the reader, unless the ring fills. A program has it once.
+func (c *code) outputQuietly(m *maps, cfg Config, base asm.Register, at int16, size int32) {
+	const quiet = "quiet"
 	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Imm(asm.R2, unix.BPF_RB_AVAIL_DATA), asm.FnRingbufQuery.Call(),
 		asm.Mov.Imm(asm.R4, unix.BPF_RB_NO_WAKEUP), asm.JLT.Imm(asm.R0, int32(cfg.Ring/4), quiet),
 		asm.Mov.Imm(asm.R4, unix.BPF_RB_FORCE_WAKEUP))
 	c.label(quiet)
-	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Reg(asm.R2, value), asm.Mov.Imm(asm.R3, recordSize),
-		asm.FnRingbufOutput.Call())
+	c.put(m.ring, base, at, size)
 }
 
 // count adds one to a counter. scratch is an address on the stack, after a unique label.
@@ -113,8 +118,7 @@ func (c *code) count(m *ebpf.Map, which counter, scratch int16, skip string) {
 
 // owner fills the record at base+at with who calls.
 func (c *code) owner(base asm.Register, at int16) {
-	c.add(asm.FnGetCurrentPidTgid.Call(), asm.StoreMem(base, at+atThread, asm.R0, asm.Word),
-		asm.RSh.Imm(asm.R0, 32), asm.StoreMem(base, at+atPID, asm.R0, asm.Word))
+	c.add(asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.StoreMem(base, at+atPID, asm.R0, asm.Word))
 	c.add(asm.FnGetCurrentUidGid.Call(), asm.StoreMem(base, at+atUID, asm.R0, asm.Word))
 	c.add(asm.FnGetCurrentCgroupId.Call(), asm.StoreMem(base, at+atCgroup, asm.R0, asm.DWord))
 	c.add(asm.FnGetCurrentTaskBtf.Call())
@@ -134,14 +138,11 @@ func (c *code) cookie(base asm.Register, at int16, unique string) {
 	c.add(asm.StoreMem(base, at+atCookie, asm.R0, asm.DWord))
 }
 
-// identity fills the record at base+at with what does not change of the socket: cookie, namespace, family and protocol.
-func (c *code) identity(base asm.Register, at int16, unique string) {
-	c.cookie(base, at, unique)
+// identity fills the record at base+at with what does not change of the socket: namespace and protocol.
+func (c *code) identity(base asm.Register, at int16) {
 	c.load(asm.R1, socket, c.fields.netns)
 	c.load(asm.R1, asm.R1, c.fields.netInode)
 	c.add(asm.StoreMem(base, at+atNetNS, asm.R1, asm.Word))
-	c.load(asm.R1, socket, c.fields.family)
-	c.add(asm.StoreMem(base, at+atFamily, asm.R1, asm.Half))
 	c.load(asm.R1, socket, c.fields.protocol)
 	c.add(asm.StoreMem(base, at+atProtocol, asm.R1, asm.Half))
 }
@@ -180,4 +181,12 @@ func (c *code) address(base asm.Register, at int16, v4, v6 field, unique string)
 		c.add(asm.LoadMem(asm.R1, socket, v6.offset+half, asm.DWord), asm.StoreMem(base, at+half, asm.R1, asm.DWord))
 	}
 	c.label(done)
+}
+
+// atomically is an operation on memory of which the register gets the old value. The library (0.22) forgets the operation when
+// it encodes the instruction, and so makes an addition of it, unless the constant says it too.
+func atomically(op asm.AtomicOp, base, with asm.Register, at int16, size asm.Size) asm.Instruction {
+	i := op.Mem(base, with, size, at)
+	i.Constant = int64(op >> 8) // BPF_XCHG, BPF_ADD | BPF_FETCH, linux/bpf.h
+	return i
 }

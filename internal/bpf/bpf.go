@@ -34,12 +34,14 @@ type Config struct {
 	Cgroup string
 	// Ring is the size of the ring of records in bytes, a power of two of at least a page, default 4 MiB (23 000 records).
 	Ring int
-	// MaxStreams bounds the streams whose sends are folded, default 16 384 (4 MiB of the kernel's); sends of further ones are
+	// MaxStreams bounds the streams whose sends are folded, default 16 384 (5 MiB of the kernel's); sends of further ones are
 	// reported one by one and counted as Untracked.
 	MaxStreams int
-	// Window is the least distance of two reports of a stream, default 20 ms, at most 1 s; Idle after how long without
-	// sends Flush has the kernel forget a stream, default 10 s.
+	// Window is the least distance of two reports of a stream, in whole jiffies, default 20 ms, at most 1 s; Idle after how
+	// long without sends Flush has the kernel forget a stream, default 10 s.
 	Window, Idle time.Duration
+
+	tick time.Duration // a jiffy
 }
 
 func (c *Config) setDefaults() error {
@@ -55,6 +57,7 @@ func (c *Config) setDefaults() error {
 	if c.Idle == 0 {
 		c.Idle = 10 * time.Second
 	}
+	c.tick = jiffy()
 	if c.Ring < os.Getpagesize() || c.Ring > 1<<30 || c.Ring&(c.Ring-1) != 0 || c.MaxStreams < 1 || c.MaxStreams > 1<<22 ||
 		c.Window < 0 || c.Window > time.Second || c.Idle <= c.Window {
 		return fmt.Errorf("bpf: ring %d, %d streams, window %v, idle %v: a power of two of a page to 1 GiB, in [1, 2^22], "+
@@ -105,7 +108,7 @@ type Tracer struct {
 	missing  []*Refusal
 	reader   *ringbuf.Reader
 	record   ringbuf.Record
-	walk     *walk
+	streams  *streams // nil if send calls are not watched
 }
 
 // Open attaches the programs. It fails with a *Refusal if not even connections can be watched.
@@ -118,7 +121,7 @@ func Open(cfg Config) (*Tracer, error) {
 		return nil, refuse(States, err)
 	}
 	t := &Tracer{cfg: cfg, record: ringbuf.Record{RawSample: make([]byte, 0, recordSize)}}
-	if t.maps, err = newMaps(cfg, cfg.Sends, cfg.Sends && cfg.Cgroup != ""); err != nil {
+	if t.maps, err = newMaps(cfg); err != nil {
 		return nil, refuse(States, err)
 	}
 	if cfg.Sends {
@@ -130,30 +133,27 @@ func Open(cfg Config) (*Tracer, error) {
 	if t.reader, err = ringbuf.NewReader(t.maps.ring); err != nil {
 		return nil, errors.Join(refuse(States, err), t.Close())
 	}
-	if t.Sends() {
-		t.walk = newWalk(t.maps.streams, cfg.Idle)
-	}
 	return t, nil
 }
 
 // openSends attaches what watches send calls; refusals go to missing.
 func (t *Tracer) openSends(f *fields) {
+	streams, err := shareStreams(t.maps, t.cfg)
+	if err == nil {
+		err = t.trace("sock_send_length", sendsProgram(f, t.maps, t.cfg))
+	}
+	if err != nil {
+		t.missing = append(t.missing, refuse(SendCalls, errors.Join(err, streams.close(), t.maps.forgetSends())))
+		return
+	}
+	t.streams = streams
 	if t.cfg.Cgroup == "" {
 		none := fmt.Errorf("no cgroup2 hierarchy: %w", unix.ENOENT)
 		t.missing = append(t.missing, refuse(Peers4, none), refuse(Peers6, none))
-	} else {
-		err4 := t.intercept(Peers4, ebpf.AttachCGroupUDP4Sendmsg, peersProgram(t.maps, unix.AF_INET))
-		err6 := t.intercept(Peers6, ebpf.AttachCGroupUDP6Sendmsg, peersProgram(t.maps, unix.AF_INET6))
-		if err4 != nil && err6 != nil {
-			_ = errors.Join(t.maps.peers.Close(), t.maps.crowd.Close()) // nobody uses them
-			t.maps.peers, t.maps.crowd = nil, nil
-		}
+		return
 	}
-	if err := t.trace("sock_send_length", sendsProgram(f, t.maps, t.cfg)); err != nil {
-		t.missing = append(t.missing, refuse(SendCalls, err))
-		_ = t.maps.streams.Close()
-		t.maps.streams = nil
-	}
+	t.intercept(Peers4, ebpf.AttachCGroupUDP4Sendmsg, peersProgram(t.maps, unix.AF_INET))
+	t.intercept(Peers6, ebpf.AttachCGroupUDP6Sendmsg, peersProgram(t.maps, unix.AF_INET6))
 }
 
 // trace attaches instructions to a tracepoint.
@@ -173,7 +173,7 @@ func (t *Tracer) trace(to string, instructions asm.Instructions) error {
 }
 
 // intercept attaches instructions to the sends of the processes in the cgroup.
-func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.Instructions) error {
+func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.Instructions) {
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "bw_peers", Type: ebpf.CGroupSockAddr, AttachType: how,
 		Instructions: instructions, License: License})
 	if err == nil {
@@ -181,15 +181,14 @@ func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.In
 		var l link.Link
 		if l, err = link.AttachCgroup(link.CgroupOptions{Path: t.cfg.Cgroup, Attach: how, Program: p}); err == nil {
 			t.links = append(t.links, l)
-			return nil
+			return
 		}
 	}
 	t.missing = append(t.missing, refuse(part, err))
-	return err
 }
 
 // Sends reports whether send calls are watched.
-func (t *Tracer) Sends() bool { return t.maps.streams != nil }
+func (t *Tracer) Sends() bool { return t.streams != nil }
 
 // Missing returns the parts asked for that the kernel refused.
 func (t *Tracer) Missing() []*Refusal { return t.missing }
@@ -206,7 +205,8 @@ func (t *Tracer) Close() error {
 	if t.reader != nil {
 		errs = append(errs, t.reader.Close())
 	}
-	if err := errors.Join(append(errs, t.maps.close())...); err != nil {
+	errs = append(errs, t.streams.close(), t.maps.close())
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("bpf: close: %w", err)
 	}
 	return nil

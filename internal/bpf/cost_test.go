@@ -1,14 +1,17 @@
 package bpf
 
 import (
+	"errors"
 	"math"
 	"net"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"github.com/stretchr/testify/require"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -45,48 +48,110 @@ func rawPair(b testing.TB, network string) (from, to int) {
 	return from, to
 }
 
-// BenchmarkOverhead is what the programs add to the cost of a send and its receipt over loopback, in percent: thread CPU time,
-// the least of rounds that alternate with rounds without programs.
-func BenchmarkOverhead(b *testing.B) {
-	tests := []struct {
-		name, network string
-		named         bool
-		cfg           Config
-	}{
-		{"connections/tcp", "tcp", false, Config{}},
-		{"sends/tcp", "tcp", false, Config{Sends: true}},
-		{"sends/udp", "udp", false, Config{Sends: true}},
-		{"sends/sendto", "udp", true, Config{Sends: true}},
+// paths are the ways of a send whose cost is bounded, in percent of a send and its receipt over loopback.
+var paths = []struct {
+	name, network string
+	named         bool // an address with each send, from a socket that is not connected
+	cfg           Config
+	bound         float64
+}{
+	{"connections/tcp", "tcp", false, Config{}, 5},
+	{"sends/tcp", "tcp", false, Config{Sends: true}, 10},
+	{"sends/udp", "udp", false, Config{Sends: true}, 12},
+	{"sends/sendto", "udp", true, Config{Sends: true}, 12},
+}
+
+// overhead returns what the programs add to the cost of a send and its receipt: thread CPU time, the least of small batches,
+// in rounds with and without programs in turn; the median of the rounds' ratios, and the least of either.
+func overhead(t testing.TB, rounds int, cfg Config, send func()) (ratio, plain, traced float64) {
+	tracer := trace(t, cfg)
+	defer drain(t, tracer)()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	batches := func() float64 {
+		least := math.Inf(1)
+		for range 10 {
+			least = min(least, threadTime(200, send))
+		}
+		return least
 	}
-	for _, tt := range tests {
-		b.Run(tt.name, func(b *testing.B) {
-			if tt.cfg.Sends {
-				tt.cfg.Cgroup = cgroup2(b)
+	plain, traced = math.Inf(1), math.Inf(1)
+	ratios := make([]float64, rounds)
+	for i := range ratios {
+		require.NoError(t, detach(tracer))
+		without := batches()
+		require.NoError(t, attach(tracer))
+		with := batches()
+		ratios[i] = with / without
+		plain, traced = min(plain, without), min(traced, with)
+	}
+	slices.Sort(ratios)
+	return ratios[rounds/2], plain, traced
+}
+
+// The bounds hold, with half as much again for what else runs on this machine.
+func TestSendersArePutToLittleExpense(t *testing.T) {
+	if racing {
+		t.Skip("the race detector measures itself")
+	}
+	for _, path := range paths {
+		t.Run(path.name, func(t *testing.T) {
+			if path.cfg.Sends {
+				path.cfg.Cgroup = cgroup2(t)
 			}
-			runtime.LockOSThread()
-			defer runtime.UnlockOSThread()
-			least := [2]float64{math.Inf(1), math.Inf(1)}
+			ratio, plain, traced := overhead(t, 30, path.cfg, sender(t, path.network, path.named))
+			t.Logf("%.1f %%: at least %.0f ns without, %.0f ns with the programs", 100*(ratio-1), plain, traced)
+			require.Less(t, 100*(ratio-1), 1.5*path.bound)
+		})
+	}
+}
+
+// detach takes the programs of a tracer out of their places, attach puts them back.
+func detach(t *Tracer) (err error) {
+	for _, l := range t.links {
+		err = errors.Join(err, l.Close())
+	}
+	t.links = nil
+	return err
+}
+
+func attach(t *Tracer) error {
+	for _, p := range t.programs {
+		var l link.Link
+		var err error
+		switch p.Type() {
+		case ebpf.Tracing:
+			l, err = link.AttachTracing(link.TracingOptions{Program: p, AttachType: ebpf.AttachTraceRawTp})
+		default:
+			how := ebpf.AttachCGroupUDP4Sendmsg
+			if l, err = link.AttachCgroup(link.CgroupOptions{Path: t.cfg.Cgroup, Attach: how, Program: p}); err != nil {
+				how = ebpf.AttachCGroupUDP6Sendmsg
+				l, err = link.AttachCgroup(link.CgroupOptions{Path: t.cfg.Cgroup, Attach: how, Program: p})
+			}
+		}
+		if err != nil {
+			return err
+		}
+		t.links = append(t.links, l)
+	}
+	return nil
+}
+
+// BenchmarkOverhead is the cost of the programs to those who send, in percent.
+func BenchmarkOverhead(b *testing.B) {
+	for _, path := range paths {
+		b.Run(path.name, func(b *testing.B) {
+			if path.cfg.Sends {
+				path.cfg.Cgroup = cgroup2(b)
+			}
+			send := sender(b, path.network, path.named)
+			var ratio, plain, traced float64
 			for b.Loop() {
-				for traced := range least {
-					stop := func() {}
-					if traced == 1 {
-						tracer, err := Open(tt.cfg)
-						if err != nil {
-							b.Fatal(err)
-						}
-						ended := drain(b, tracer)
-						stop = func() { ended(); _ = tracer.Close() }
-					}
-					send := sender(b, tt.network, tt.named)
-					for range 20 {
-						least[traced] = min(least[traced], threadTime(1000, send))
-					}
-					stop()
-				}
+				ratio, plain, traced = overhead(b, 100, path.cfg, send)
 			}
-			b.ReportMetric(least[0], "plain-ns")
-			b.ReportMetric(least[1], "traced-ns")
-			b.ReportMetric(100*(least[1]/least[0]-1), "%")
+			b.ReportMetric(plain, "plain-ns")
+			b.ReportMetric(traced, "traced-ns")
+			b.ReportMetric(100*(ratio-1), "%")
 		})
 	}
 }
@@ -181,43 +246,46 @@ func drain(b testing.TB, tracer *Tracer) (stop func()) {
 	return func() { close(done); tracer.Interrupt(); <-ended }
 }
 
-// BenchmarkNext is the reader's own cost of one record, from the ring to an Event.
+// BenchmarkNext is the reader's own cost of one record, from the ring to an Event, and beside it that of taking it off the ring.
 func BenchmarkNext(b *testing.B) {
 	const batch = 10000
 	tracer := trace(b, Config{Sends: true, Cgroup: cgroup2(b), Window: time.Nanosecond, Ring: 16 << 20})
 	from, to := rawPair(b, "udp")
 	payload := make([]byte, 8)
 	var e Event
-	var total float64
-	b.ReportAllocs()
-	rounds := 0
+	reads := []func() error{
+		func() error { return tracer.reader.ReadInto(&tracer.record) },
+		func() error { _, err := tracer.Next(&e); return err },
+	}
+	least := []float64{math.Inf(1), math.Inf(1)}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for b.Loop() {
-		rounds++
-		for range batch {
-			if _, err := unix.Write(from, payload); err != nil {
-				b.Fatal(err)
+		for i, read := range reads {
+			for range batch {
+				if _, err := unix.Write(from, payload); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := unix.Read(to, payload); err != nil {
+					b.Fatal(err)
+				}
 			}
-			if _, err := unix.Read(to, payload); err != nil {
-				b.Fatal(err)
-			}
-		}
-		tracer.SetDeadline(time.Now()) // nothing wakes the reader for the repeated sends of a stream
-		runtime.LockOSThread()
-		total += batch * threadTime(batch, func() {
-			if ok, err := tracer.Next(&e); err != nil || !ok {
-				b.Fatal(ok, err)
-			}
-		})
-		runtime.UnlockOSThread()
-		tracer.SetDeadline(time.Now())
-		for ok := true; ok; { // records of others
-			var err error
-			if ok, err = tracer.Next(&e); err != nil {
-				b.Fatal(err)
+			tracer.SetDeadline(time.Now()) // nothing wakes the reader for the repeated sends of a stream
+			least[i] = min(least[i], threadTime(batch, func() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}))
+			for ok := true; ok; { // records of others
+				var err error
+				if ok, err = tracer.Next(&e); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
 	}
-	b.ReportMetric(total/float64(rounds*batch), "cpu-ns/record")
+	b.ReportMetric(least[0], "bare-cpu-ns/record")
+	b.ReportMetric(least[1], "cpu-ns/record")
 }
 
 func TestNextDoesNotAllocate(t *testing.T) {

@@ -25,7 +25,7 @@ type fields struct {
 	bytesSent, bytesRetrans, bytesReceived, totalRetrans field
 	isMPTCP                                              field // zero in a kernel without MPTCP
 	// struct task_struct
-	groupLeader, startBoottime field
+	tgid, groupLeader, startBoottime field
 }
 
 // kernelFields reads the layout from the kernel's BTF.
@@ -58,6 +58,7 @@ func kernelFields() (*fields, error) {
 		{&f.bytesReceived, "tcp_sock", "bytes_received", false},
 		{&f.totalRetrans, "tcp_sock", "total_retrans", false},
 		{&f.isMPTCP, "tcp_sock", "is_mptcp", true},
+		{&f.tgid, "task_struct", "tgid", false},
 		{&f.groupLeader, "task_struct", "group_leader", false},
 		{&f.startBoottime, "task_struct", "start_boottime", false},
 	} {

@@ -12,13 +12,15 @@ import (
 // maps are what the programs share. They are kept here as long as the programs run: a map known to a program only by its
 // descriptor would be closed with the last reference to it in Go.
 type maps struct {
-	connections *ebpf.Map // socket storage: the record of a connection opened by this host
-	streams     *ebpf.Map // key of a stream → its record
-	peers       *ebpf.Map // socket storage: where a sendmsg under way goes
-	crowd       *ebpf.Map // the same by thread
-	counters    *ebpf.Map // per CPU
-	flag        *ebpf.Map // one word: 1 if totals wait to be read
-	ring        *ebpf.Map
+	sockets  *ebpf.Map // socket storage: the record of a connection opened by this host, or of a datagram socket that sends
+	index    *ebpf.Map // key of a stream → its slot
+	slots    *ebpf.Map // the records of streams, shared with us
+	pending  *ebpf.Map // a word for each slot, shared with us: 1 if no report has told of its totals
+	free     *ebpf.Map // a stack of the slots nobody uses
+	crowd    *ebpf.Map // thread → where its sendmsg under way goes
+	counters *ebpf.Map // per CPU
+	barrier  *ebpf.Map // see quiesce
+	ring     *ebpf.Map
 }
 
 // counter is an index of maps.counters.
@@ -26,12 +28,12 @@ type counter int64
 
 const (
 	lost      counter = iota // records that found the ring full
-	untracked                // sends that found the table of streams full
+	untracked                // sends that found no slot
 	unstored                 // connections the kernel gave no socket storage
 	counters
 )
 
-func newMaps(cfg Config, sends, peers bool) (m *maps, err error) {
+func newMaps(cfg Config) (m *maps, err error) {
 	m = new(maps)
 	defer func() {
 		if err != nil {
@@ -51,18 +53,27 @@ func newMaps(cfg Config, sends, peers bool) (m *maps, err error) {
 	make(&m.ring, ebpf.MapSpec{Name: "bw_events", Type: ebpf.RingBuf, MaxEntries: uint32(cfg.Ring)})
 	make(&m.counters, ebpf.MapSpec{Name: "bw_counters", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8,
 		MaxEntries: uint32(counters)})
-	make(&m.connections, ebpf.MapSpec{Name: "bw_connections", Type: ebpf.SkStorage, KeySize: 4, ValueSize: recordSize,
+	make(&m.sockets, ebpf.MapSpec{Name: "bw_sockets", Type: ebpf.SkStorage, KeySize: 4, ValueSize: recordSize,
 		Flags: unix.BPF_F_NO_PREALLOC, Key: signed32, Value: words(recordSize)})
-	if sends {
-		make(&m.flag, ebpf.MapSpec{Name: "bw_flag", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
-		make(&m.streams, ebpf.MapSpec{Name: "bw_streams", Type: ebpf.Hash, KeySize: keySize, ValueSize: recordSize,
-			MaxEntries: uint32(cfg.MaxStreams)})
+	if !cfg.Sends {
+		return m, err
 	}
-	if peers {
-		make(&m.peers, ebpf.MapSpec{Name: "bw_peers", Type: ebpf.SkStorage, KeySize: 4, ValueSize: peerSize,
-			Flags: unix.BPF_F_NO_PREALLOC, Key: signed32, Value: words(peerSize)})
+	streams := uint32(cfg.MaxStreams)
+	make(&m.index, ebpf.MapSpec{Name: "bw_index", Type: ebpf.Hash, KeySize: keySize, ValueSize: 4, MaxEntries: streams})
+	make(&m.slots, ebpf.MapSpec{Name: "bw_slots", Type: ebpf.Array, KeySize: 4, ValueSize: recordSize, MaxEntries: streams + 1,
+		Flags: unix.BPF_F_MMAPABLE})
+	make(&m.pending, ebpf.MapSpec{Name: "bw_pending", Type: ebpf.Array, KeySize: 4, ValueSize: pendingSize(streams), MaxEntries: 1,
+		Flags: unix.BPF_F_MMAPABLE})
+	make(&m.free, ebpf.MapSpec{Name: "bw_free", Type: ebpf.Stack, ValueSize: 4, MaxEntries: streams})
+	inner := ebpf.MapSpec{Name: "bw_nothing", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1}
+	make(&m.barrier, ebpf.MapSpec{Name: "bw_barrier", Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1,
+		InnerMap: &inner})
+	if cfg.Cgroup != "" {
 		make(&m.crowd, ebpf.MapSpec{Name: "bw_crowd", Type: ebpf.LRUHash, KeySize: 8, ValueSize: peerSize,
 			MaxEntries: maxCrowd})
+	}
+	for slot := streams; slot > 0 && err == nil; slot-- { // 0 stands for none
+		err = m.free.Update(nil, slot, ebpf.UpdateAny)
 	}
 	return m, err
 }
@@ -76,9 +87,21 @@ func words(size uint32) btf.Type {
 		{Name: "word", Type: &btf.Array{Index: signed32, Type: word, Nelems: size / 8}}}}
 }
 
-func (m *maps) close() error {
+// forgetSends closes what only the programs for sends use.
+func (m *maps) forgetSends() error {
 	var errs []error
-	for _, one := range []*ebpf.Map{m.connections, m.streams, m.peers, m.crowd, m.flag, m.counters, m.ring} {
+	for _, one := range []**ebpf.Map{&m.index, &m.slots, &m.pending, &m.free, &m.barrier, &m.crowd} {
+		if *one != nil {
+			errs = append(errs, (*one).Close())
+			*one = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *maps) close() error {
+	errs := []error{m.forgetSends()}
+	for _, one := range []*ebpf.Map{m.sockets, m.counters, m.ring} {
 		if one != nil {
 			errs = append(errs, one.Close())
 		}
@@ -99,11 +122,12 @@ func (m *maps) count(which counter) (uint64, error) {
 	return sum, nil
 }
 
-// lower takes the flag down and reports whether it was up.
-func (m *maps) lower() (bool, error) {
-	var up uint32
-	if err := m.flag.Lookup(uint32(0), &up); err != nil || up == 0 {
-		return false, err
+// quiesce returns when every run of a program that was under way has ended. That is what the kernel promises of an update of a
+// map of maps (maybe_wait_bpf_programs, kernel/bpf/syscall.c).
+func (m *maps) quiesce() error {
+	nothing, err := ebpf.NewMap(&ebpf.MapSpec{Name: "bw_nothing", Type: ebpf.Array, KeySize: 4, ValueSize: 4, MaxEntries: 1})
+	if err != nil {
+		return err
 	}
-	return true, m.flag.Update(uint32(0), uint32(0), ebpf.UpdateAny)
+	return errors.Join(m.barrier.Update(uint32(0), nothing, ebpf.UpdateAny), nothing.Close())
 }

@@ -5,13 +5,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A peer is the destination of a sendmsg under way; its second half is laid out as in a record. It is kept in the storage of the
-// socket for the one thread that sends, and by thread where several send through one socket at a time.
+// A peer is the destination of a sendmsg under way. It is kept in the storage of the socket for the one thread that sends, and by
+// thread where several send through one socket at a time. Both are laid out as a record, with these in the place of totals:
 const (
-	peerThread = 0  // u64, struct task_struct
-	peerFresh  = 8  // u32, until the send it is for has been counted
-	peerFamily = 12 // u16, then port and address
-	peerSize   = 32
+	peerThread = atBytes // u64, struct task_struct
+	peerFresh  = atSends // u32, until the send it is for has been counted
+	peerSize   = 48
 	maxCrowd   = 4096 // threads
 )
 
@@ -29,7 +28,7 @@ func peersProgram(m *maps, family int32) asm.Instructions {
 	c.add(asm.Mov.Reg(context, asm.R1))
 	c.add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(self, asm.R0))
 	c.add(asm.LoadMem(asm.R2, context, sk, asm.DWord), asm.JEq.Imm(asm.R2, 0, exit))
-	c.add(asm.LoadMapPtr(asm.R1, m.peers.FD()), asm.Mov.Imm(asm.R3, 0),
+	c.add(asm.LoadMapPtr(asm.R1, m.sockets.FD()), asm.Mov.Imm(asm.R3, 0),
 		asm.Mov.Imm(asm.R4, unix.BPF_LOCAL_STORAGE_GET_F_CREATE), asm.FnSkStorageGet.Call(),
 		asm.JEq.Imm(asm.R0, 0, "crowd"), asm.Mov.Reg(value, asm.R0))
 	c.add(asm.LoadMem(asm.R1, value, peerFresh, asm.Word), asm.JEq.Imm(asm.R1, 0, "free"),
@@ -40,7 +39,8 @@ func peersProgram(m *maps, family int32) asm.Instructions {
 	c.add(asm.Ja.Label(exit))
 
 	c.label("crowd")
-	c.add(asm.StoreMem(asm.RFP, thread, self, asm.DWord), asm.StoreMem(asm.RFP, made+peerThread, self, asm.DWord))
+	c.zero(asm.RFP, made, peerSize)
+	c.add(asm.StoreMem(asm.RFP, thread, self, asm.DWord))
 	c.named(context, asm.RFP, made, family)
 	c.add(asm.LoadMapPtr(asm.R1, m.crowd.FD()))
 	c.stack(asm.R2, thread)
@@ -52,9 +52,9 @@ func peersProgram(m *maps, family int32) asm.Instructions {
 // named fills the peer at base+at from the address the call names.
 func (c *code) named(context, base asm.Register, at int16, family int32) {
 	const userIP4, userIP6, userPort = 4, 8, 24
-	address := at + peerFamily + 4
-	c.add(asm.StoreImm(base, at+peerFamily, int64(family), asm.Half))
-	c.add(asm.LoadMem(asm.R1, context, userPort, asm.Word), asm.StoreMem(base, at+peerFamily+2, asm.R1, asm.Half))
+	address := at + atRemote
+	c.add(asm.StoreImm(base, at+atFamily, int64(family), asm.Half))
+	c.add(asm.LoadMem(asm.R1, context, userPort, asm.Word), asm.StoreMem(base, at+atRemotePort, asm.R1, asm.Half))
 	if family == unix.AF_INET {
 		c.zero(base, address, 16)
 		c.add(asm.LoadMem(asm.R1, context, userIP4, asm.Word), asm.StoreMem(base, address, asm.R1, asm.Word))
@@ -67,30 +67,21 @@ func (c *code) named(context, base asm.Register, at int16, family int32) {
 }
 
 // peer fills in the family and address of the template if the send under way named one, and goes to found; else it goes on, with the
-// socket's own peer to be filled in.
+// socket's own peer to be filled in. R0 is the thread.
 func (c *code) peer(m *maps, found string) {
 	const unnamed = "unnamed"
-	c.storage(m.peers, 0)
-	c.add(asm.JEq.Imm(asm.R0, 0, unnamed), asm.Mov.Reg(value, asm.R0))
-	c.add(asm.FnGetCurrentTask.Call(), asm.LoadMem(asm.R1, value, peerThread, asm.DWord),
-		asm.JEq.Reg(asm.R1, asm.R0, "noted"))
+	c.add(asm.JEq.Imm(value, 0, unnamed), asm.LoadMem(asm.R1, value, peerThread, asm.DWord), asm.JEq.Imm(asm.R1, 0, unnamed),
+		asm.Mov.Reg(other, value), asm.JEq.Reg(asm.R1, asm.R0, "noted"))
 	c.add(asm.StoreMem(asm.RFP, thread, asm.R0, asm.DWord))
 	c.lookup(m.crowd, asm.RFP, thread)
-	c.add(asm.JEq.Imm(asm.R0, 0, unnamed), asm.Mov.Reg(value, asm.R0))
+	c.add(asm.JEq.Imm(asm.R0, 0, unnamed), asm.Mov.Reg(other, asm.R0))
 	c.label("noted")
-	c.copy(asm.RFP, template+atFamily, value, peerFamily, keySize-(atFamily-atKey))
+	c.copy(asm.RFP, template+atFamily, other, atFamily, 4)
+	c.copy(asm.RFP, template+atRemote, other, atRemote, 16)
 	// only now may another thread use the place
-	c.add(asm.Mov.Imm(asm.R1, 0), exchange(value, asm.R1, peerFresh), asm.JNE.Imm(asm.R1, 0, found))
+	c.add(asm.Mov.Imm(asm.R1, 0), atomically(asm.Xchg, other, asm.R1, peerFresh, asm.Word), asm.JNE.Imm(asm.R1, 0, found))
 	// no address in this call: the socket's peer, else that of the datagram it adds to (MSG_MORE)
 	c.load(asm.R1, socket, c.fields.remotePort)
 	c.add(asm.JEq.Imm(asm.R1, 0, found))
 	c.label(unnamed)
-}
-
-// exchange swaps a register with a word in memory. The library (0.22) forgets the operation when it encodes the instruction,
-// and so makes an addition of it, unless the constant says it too.
-func exchange(base, with asm.Register, at int16) asm.Instruction {
-	i := asm.Xchg.Mem(base, with, asm.Word, at)
-	i.Constant = int64(asm.Xchg >> 8) // BPF_XCHG, linux/bpf.h
-	return i
 }

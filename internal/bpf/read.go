@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
 )
 
@@ -45,7 +44,7 @@ func (t *Tracer) Next(e *Event) (bool, error) {
 	for {
 		switch err := t.reader.ReadInto(&t.record); {
 		case err == nil:
-			if e.decode(t.record.RawSample) {
+			if t.decode(e, t.record.RawSample) {
 				return true, nil
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
@@ -56,73 +55,30 @@ func (t *Tracer) Next(e *Event) (bool, error) {
 	}
 }
 
-// walk is what reading the streams needs.
-type walk struct {
-	streams *ebpf.Map
-	idle    time.Duration
-	keys    [][keySize]byte
-	records [][recordSize]byte
-	event   Event
-	last    time.Time
-}
-
-func newWalk(streams *ebpf.Map, idle time.Duration) *walk {
-	const batch = 512
-	return &walk{streams: streams, idle: idle, keys: make([][keySize]byte, batch), records: make([][recordSize]byte, batch)}
+// decode fills e from what is on the ring; false if that tells nothing new.
+func (t *Tracer) decode(e *Event, b []byte) bool {
+	if len(b) == reportSize && t.streams != nil {
+		return t.streams.sent(e, b)
+	}
+	if !e.decode(b) {
+		return false
+	}
+	if e.Kind == Closed && t.streams != nil {
+		t.streams.ended(e, b)
+	}
+	return true
 }
 
 // Flush reads the totals of streams with sends no record has told of, and calls visit with each; the Event is valid during the
-// call. Streams idle for long are given as Forgotten. It costs next to nothing if nothing was folded since the last
-// Flush. Call it after reading the ring: what is still on the ring is older.
+// call. Streams idle for long and those of closed connections are given as Forgotten. It costs next to nothing if nothing
+// was folded since the last Flush. Records still on the ring may be older: their totals are no news then.
 func (t *Tracer) Flush(now int64, visit func(*Event)) error {
-	if t.walk == nil {
+	if t.streams == nil {
 		return nil
 	}
-	waiting, err := t.maps.lower()
-	if err != nil {
-		return fmt.Errorf("bpf: flush: %w", err)
-	}
-	w := t.walk
-	if !waiting && time.Since(w.last) < w.idle/2 {
-		return nil
-	}
-	w.last = time.Now()
-	if err := w.all(now, visit); err != nil {
+	t.streams.told(now, visit)
+	if err := t.streams.end(now, visit); err != nil {
 		return fmt.Errorf("bpf: flush: %w", err)
 	}
 	return nil
-}
-
-func (w *walk) all(now int64, visit func(*Event)) error {
-	var cursor ebpf.MapBatchCursor
-	for {
-		n, err := w.streams.BatchLookup(&cursor, w.keys, w.records, nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return err
-		}
-		for i := range n {
-			w.one(i, now, visit)
-		}
-		if err != nil {
-			return nil // it was the last batch
-		}
-	}
-}
-
-func (w *walk) one(i int, now int64, visit func(*Event)) {
-	e := &w.event
-	if !e.decode(w.records[i][:]) {
-		return
-	}
-	if now-e.At > int64(w.idle) {
-		if w.streams.LookupAndDelete(&w.keys[i], &w.records[i]) == nil && e.decode(w.records[i][:]) {
-			e.Kind = Forgotten
-			visit(e)
-		}
-		return
-	}
-	if e.Pending {
-		e.Kind = Totals
-		visit(e)
-	}
 }

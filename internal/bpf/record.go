@@ -12,8 +12,8 @@ import (
 type Kind uint32
 
 // Opened: a TCP connection opened by this host is established. Sent: a send call, and the totals of its stream. Closed: a TCP
-// socket opened by this host reached CLOSE, connected or not. Totals: the totals of a stream, read by Flush. Forgotten: as
-// Totals, and the kernel has forgotten the stream because it was idle; its totals start again at zero.
+// socket opened by this host reached CLOSE, connected or not. Totals: the totals of a stream, read by Flush. Forgotten: the
+// last totals of a stream that was idle or whose connection closed; its number may come again, for another stream.
 const (
 	Opened Kind = 1 + iota
 	Sent
@@ -33,49 +33,66 @@ const (
 // Flags of a record.
 const (
 	flagBound     = 1 << iota // the program chose the local port
-	flagUntracked             // the table of streams was full: the record stands for its one send
+	flagUntracked             // there was no slot for the stream: the record stands for its one send
 	flagMPTCP                 // a subflow of an MPTCP connection
 )
 
-// A record is what the programs keep of a connection (in socket storage) and of a stream (in a hash map), and what they put on
-// the ring: one layout for all three, so that putting it there is one copy. Offsets in bytes:
+// A record is what the programs keep of a socket (in its storage) and of a stream (in its slot), and what they put on the ring
+// of a connection: one layout for all, so that putting it there is one copy. The first cache line is all that most sends
+// touch. Offsets in bytes:
 const (
-	atKind       = 0   // u32
-	atNetNS      = 4   // u32, inode
-	atTime       = 8   // u64, CLOCK_BOOTTIME
-	atKey        = 16  // the key of a stream begins
-	atCookie     = 16  // u64
-	atPID        = 24  // u32
-	atFamily     = 28  // u16
-	atRemotePort = 30  // u16, network order
-	atRemote     = 32  // 16 bytes, network order, IPv4 in the first 4
-	atThread     = 48  // u32; the key ended
-	atUID        = 52  // u32
-	atLocal      = 56  // 16 bytes
-	atLocalPort  = 72  // u16, host order
-	atProtocol   = 74  // u16
-	atFlags      = 76  // u16
-	atState      = 78  // u16, before CLOSE
-	atCgroup     = 80  // u64
-	atStart      = 88  // u64, of the process, CLOCK_BOOTTIME
-	atComm       = 96  // 16 bytes
-	atOpened     = 112 // u64
-	atBytes      = 120 // u64, of the stream
-	atSends      = 128 // u64, of the stream
-	atPrevious   = 136 // u64, time of the send before
-	atSize       = 144 // u64, of the last send; at CLOSE bytes_sent − bytes_retrans
-	atReceived   = 152 // u64
-	atErrno      = 160 // u32
-	atRetrans    = 164 // u32
-	atEmitted    = 168 // u64, time of the last record put on the ring
-	recordSize   = 176
-	keySize      = atThread - atKey
+	atKey        = 0  // the key of a stream begins
+	atPID        = 0  // u32
+	atFamily     = 4  // u16
+	atRemotePort = 6  // u16, network order
+	atCookie     = 8  // u64; 0 in a slot nobody uses
+	atRemote     = 16 // 16 bytes, network order, IPv4 in the first 4
+	keySize      = 32
+	atBytes      = 32  // u64, of the stream
+	atSends      = 40  // u64, of the stream
+	atTicks      = 48  // u64, jiffies at the last send
+	atReported   = 56  // u64, jiffies at the last report
+	atTime       = 64  // u64, CLOCK_BOOTTIME; of a stream: of the last report
+	atBorn       = 72  // u64, when the stream began
+	atKind       = 80  // u32
+	atSlot       = 84  // u32; of a socket: that of a stream it had lately; 0 is none
+	atNetNS      = 88  // u32, inode
+	atUID        = 92  // u32
+	atErrno      = 96  // u32
+	atRetrans    = 100 // u32
+	atLocal      = 104 // 16 bytes
+	atLocalPort  = 120 // u16, host order
+	atProtocol   = 122 // u16
+	atFlags      = 124 // u16
+	atState      = 126 // u16, before CLOSE
+	atCgroup     = 128 // u64
+	atStart      = 136 // u64, of the process, CLOCK_BOOTTIME
+	atComm       = 144 // 16 bytes
+	atOpened     = 160 // u64
+	atSize       = 168 // u64; at CLOSE bytes_sent − bytes_retrans
+	atReceived   = 176 // u64
+	atPrevious   = 184 // u64, time of the report before
+	recordSize   = 192
+)
+
+// A report is what the ring carries of a send: the rest is in the slot of its stream.
+const (
+	reportKind     = 0  // u32
+	reportSlot     = 4  // u32
+	reportBorn     = 8  // u64
+	reportTime     = 16 // u64
+	reportBytes    = 24 // u64, of the stream
+	reportSends    = 32 // u64, of the stream
+	reportLength   = 40 // u64, of this send
+	reportPrevious = 48 // u64, time of the report before
+	reportTicks    = 56 // u64, jiffies from there to the send before this one
+	reportSize     = 64
 )
 
 // Owner is the process whose thread made a call, as the kernel knows it.
 type Owner struct {
-	PID, Thread int32
-	UID         uint32
+	PID int32
+	UID uint32
 	// Cgroup is the id of the cgroup (v2), Start when the process began, in nanoseconds on CLOCK_BOOTTIME: /proc/PID/stat has
 	// it in clock ticks.
 	Cgroup uint64
@@ -84,9 +101,12 @@ type Owner struct {
 }
 
 // Event is one record. Times are nanoseconds on CLOCK_BOOTTIME. A stream is what one process sends through one socket to one
-// peer; its totals grow until Forgotten or Closed.
+// peer; its totals grow until Forgotten.
 type Event struct {
-	Kind     Kind
+	Kind Kind
+	// Stream is the number of the stream (Sent, Totals, Forgotten; at Closed that of the opener's), in [1, MaxStreams]; 0 is
+	// none. It is the stream's own until Forgotten.
+	Stream   uint32
 	Cookie   uint64
 	NetNS    uint32 // inode
 	Protocol uint8  // IP protocol number; MPTCP counts as TCP
@@ -96,28 +116,27 @@ type Event struct {
 	Remote netip.AddrPort
 	// Owner called connect (Opened, Closed) or sent (Sent, Totals, Forgotten).
 	Owner Owner
-	At    int64
+	// At is when it was; of Totals and Forgotten the last send, at most two jiffies late.
+	At int64
 	// ConnectAt is when connect was called (Opened, Closed).
 	ConnectAt int64
 	// Bytes and Sends are the totals of the stream including this send; at Closed those of the opener's stream. Previous
-	// is when the send before this one was (0 = none); at Closed when the last send was.
+	// is when the send before this one was at the latest (0 = none); at Closed when the last send was.
 	Bytes, Sends uint64
 	Previous     int64
 	// Size is the size of this send; at Closed bytes_sent − bytes_retrans of the connection. Received is what it received, as
 	// tcpi_bytes_received has it: the peer's FIN counts as a byte.
 	Size, Received uint64
-	// Pending is true if sends up to At were folded into the totals and no record has told of them (Totals, Forgotten).
-	Pending bool
 	// Connected is false for a connection attempt that failed (Closed), Errno why: 0 if the program gave up.
 	Connected   bool
 	Errno       syscall.Errno
 	Retransmits uint32
-	// Bound: the program chose the local port. Untracked: the table of streams was full, Bytes and Sends are of this send
-	// alone. MPTCP: the connection is a subflow; its payload is counted by the sends on its MPTCP socket.
+	// Bound: the program chose the local port. Untracked: there was no slot for the stream, Bytes and Sends are of this
+	// send alone. MPTCP: the connection is a subflow; its payload is counted by the sends on its MPTCP socket.
 	Bound, Untracked, MPTCP bool
 }
 
-// decode fills e from a record. It is false for what no program of ours makes.
+// decode fills e from a record, all but what depends on the tick. It is false for what no program of ours makes.
 func (e *Event) decode(b []byte) bool {
 	if len(b) < recordSize {
 		return false
@@ -136,21 +155,20 @@ func (e *Event) decode(b []byte) bool {
 	if protocol > 255 {
 		return false
 	}
-	e.Kind, e.Cookie, e.NetNS, e.Protocol = kind, u64(atCookie), u32(atNetNS), uint8(protocol)
+	e.Kind, e.Stream, e.Cookie, e.NetNS, e.Protocol = kind, u32(atSlot), u64(atCookie), u32(atNetNS), uint8(protocol)
 	e.Local = netip.AddrPortFrom(address(family, b[atLocal:]), u16(atLocalPort))
 	e.Remote = netip.AddrPortFrom(address(family, b[atRemote:]), binary.BigEndian.Uint16(b[atRemotePort:]))
 	if e.Remote.Addr().IsUnspecified() && e.Remote.Port() == 0 {
 		e.Remote = netip.AddrPort{}
 	}
-	e.Owner = Owner{PID: int32(u32(atPID)), Thread: int32(u32(atThread)), UID: u32(atUID), Cgroup: u64(atCgroup),
-		Start: int64(u64(atStart)), Comm: [16]byte(b[atComm:])}
+	e.Owner = Owner{PID: int32(u32(atPID)), UID: u32(atUID), Cgroup: u64(atCgroup), Start: int64(u64(atStart)),
+		Comm: [16]byte(b[atComm:])}
 	e.At, e.ConnectAt, e.Previous = int64(u64(atTime)), int64(u64(atOpened)), int64(u64(atPrevious))
 	e.Bytes, e.Sends, e.Size, e.Received = u64(atBytes), u64(atSends), u64(atSize), u64(atReceived)
 	e.Errno, e.Retransmits = syscall.Errno(u32(atErrno)), u32(atRetrans)
 	state := u16(atState)
 	e.Connected = kind == Opened || (kind == Closed && state != synSent && state != synReceived)
 	e.Bound, e.Untracked, e.MPTCP = flags&flagBound != 0, flags&flagUntracked != 0, flags&flagMPTCP != 0
-	e.Pending = e.At > int64(u64(atEmitted))
 	return true
 }
 

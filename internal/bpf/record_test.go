@@ -41,7 +41,7 @@ func TestDecode(t *testing.T) {
 	require.Equal(t, netip.MustParseAddrPort("10.0.0.1:40000"), e.Local)
 	require.Equal(t, syscall.ETIMEDOUT, e.Errno)
 	require.False(t, e.Connected, "it closed in SYN_SENT")
-	require.True(t, e.Bound && e.MPTCP && !e.Untracked && e.Pending)
+	require.True(t, e.Bound && e.MPTCP && !e.Untracked)
 
 	require.True(t, e.decode(makeRecord(Sent, unix.AF_INET, unix.IPPROTO_MPTCP)))
 	require.Equal(t, uint8(unix.IPPROTO_TCP), e.Protocol, "MPTCP is TCP to those who read the rows")
@@ -52,7 +52,8 @@ func TestDecode(t *testing.T) {
 	require.Equal(t, netip.MustParseAddrPort("192.0.2.9:443"), e.Remote)
 
 	unknown := makeRecord(Sent, unix.AF_INET, unix.IPPROTO_ICMP)
-	clear(unknown[atRemotePort:atThread])
+	clear(unknown[atRemotePort:atCookie])
+	clear(unknown[atRemote:keySize])
 	require.True(t, e.decode(unknown))
 	require.False(t, e.Remote.IsValid())
 }

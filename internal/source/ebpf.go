@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -33,7 +32,7 @@ type EBPFConfig struct {
 	// Cgroup is the root of a mounted cgroup2 hierarchy, "" if there is none: then the destinations of unconnected UDP
 	// sockets stay unknown.
 	Cgroup string
-	// MaxSockets bounds the connections and streams remembered each, default 65 536 (about 20 MB).
+	// MaxSockets bounds the connections remembered, default 65 536 (about 10 MB). Streams are bounded by MaxStreams.
 	MaxSockets int
 	// Period is how long records may wait to be read, default 50 ms; the last sends of a burst, and what breaks a silence on
 	// a known stream, wait up to four periods. New connections and streams are read at once.
@@ -101,7 +100,8 @@ type EBPF struct {
 
 	// owned by the goroutine in Run
 	emit    Emit
-	streams map[streamKey]*stream
+	streams []stream // by number, as far as there were any
+	live    int      // of them
 	lost    uint64
 
 	state       sync.Mutex
@@ -111,15 +111,9 @@ type EBPF struct {
 // flushPeriods is how many periods pass between two flushes.
 const flushPeriods = 4
 
-// streamKey is whose totals the kernel keeps.
-type streamKey struct {
-	cookie uint64
-	pid    int32
-	remote netip.AddrPort
-}
-
 // stream is what was reported of one.
 type stream struct {
+	known        bool
 	bytes, sends uint64
 	at           boottime.Time // of the last send reported
 	connection   *traced       // of a TCP stream
@@ -142,7 +136,7 @@ func NewEBPF(cfg EBPFConfig) (*EBPF, error) {
 	if err != nil {
 		return nil, refused("ebpf", err)
 	}
-	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino, streams: make(map[streamKey]*stream),
+	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino,
 		connections: make(map[uint64]*traced)}
 	e.counters = Stats{Name: "ebpf", Protocol: "tcp", Quality: send.Aggregated}
 	if tracer.Sends() {
@@ -205,7 +199,7 @@ func (e *EBPF) loop(ctx context.Context) error {
 		}
 		now := boottime.Now()
 		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
-			flushed = now // it walks over all streams, if a single one has something to tell
+			flushed = now
 			if err := e.tracer.Flush(int64(now), e.handle); err != nil {
 				return refused("ebpf", err)
 			}

@@ -131,5 +131,5 @@ func (e *EBPF) sweep(now boottime.Time) {
 			delete(e.connections, cookie)
 		}
 	}
-	e.counters.Sockets = uint64(len(e.connections) + len(e.streams))
+	e.counters.Sockets = uint64(len(e.connections) + e.live)
 }

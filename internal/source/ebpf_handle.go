@@ -48,11 +48,9 @@ func (e *EBPF) closed(b *bpf.Event) {
 	if e.own(b) { // the record of its opening was lost
 		e.put(b, send.Send{Kind: send.Open, At: at, Within: at.Sub(boottime.Time(b.ConnectAt)), Quality: send.Aggregated})
 	}
-	key := streamKey{b.Cookie, b.Owner.PID, b.Remote}
 	if b.Sends > 0 {
-		e.report(b, e.stream(key, b), boottime.Time(b.Previous))
+		e.report(b, e.stream(b), boottime.Time(b.Previous))
 	}
-	delete(e.streams, key)
 	before := e.end(b)
 	if rest := e.untold(b, before); rest > 0 {
 		since := max(before.at, boottime.Time(b.ConnectAt))
@@ -79,78 +77,75 @@ func (e *EBPF) sent(b *bpf.Event) {
 		}
 		return
 	}
-	key := streamKey{b.Cookie, b.Owner.PID, b.Remote}
-	known := e.streams[key] != nil
-	if !known && b.Kind == bpf.Forgotten && !b.Pending {
-		return
-	}
-	s := e.stream(key, b)
-	if !known && e.streams[key] != nil && b.Protocol != uint8(send.TCP) && !s.inbound {
-		e.put(b, send.Send{Kind: send.Open, At: boottime.Time(b.At), Quality: s.quality()})
-	}
+	s := e.stream(b)
 	at := boottime.Time(b.At)
 	switch {
-	case b.Untracked:
-		e.data(b, s, at, 0, b.Size, 1)
 	case b.Kind == bpf.Sent && b.Sends > s.sends+1:
 		// those before this one happened by then
 		last := *b
-		last.Sends, last.Bytes = b.Sends-1, max(s.bytes, b.Bytes-min(b.Size, b.Bytes))
+		last.Sends, last.Bytes = b.Sends-1, b.Bytes-min(b.Size, b.Bytes)
 		e.report(&last, s, boottime.Time(b.Previous))
 		fallthrough
 	default:
 		e.report(b, s, at)
 	}
 	if b.Kind == bpf.Forgotten {
-		delete(e.streams, key)
 		if b.Protocol != uint8(send.TCP) && !s.inbound {
 			e.put(b, send.Send{Kind: send.Close, At: at, Quality: send.Inferred})
 		}
+		*s = stream{}
+		e.live--
 	}
 }
 
-// stream returns what is known of a stream, and begins to know it. Beyond MaxSockets streams it is forgotten again at once.
-func (e *EBPF) stream(key streamKey, b *bpf.Event) *stream {
-	s := e.streams[key]
-	if s != nil {
-		if b.Sends < s.sends && !b.Untracked { // the kernel forgot it meanwhile
-			s.bytes, s.sends = 0, 0
+// stream returns what is known of a stream, and begins to know it. A send without a stream is one of its own.
+func (e *EBPF) stream(b *bpf.Event) *stream {
+	for int(b.Stream) >= len(e.streams) {
+		e.streams = append(e.streams, stream{})
+	}
+	s := &e.streams[b.Stream]
+	switch {
+	case b.Stream == 0:
+		*s = stream{}
+		e.begin(b, s)
+	case !s.known:
+		s.known = true
+		e.live++
+		e.begin(b, s)
+		if b.Protocol != uint8(send.TCP) && !s.inbound {
+			e.put(b, send.Send{Kind: send.Open, At: boottime.Time(b.At), Quality: s.quality()})
 		}
-		return s
 	}
-	s = &stream{}
-	if b.Protocol != uint8(send.TCP) {
-		s.inbound, s.inferred = e.direction(b)
-		if s.inbound {
-			e.counters.Passive++
-		}
-	} else {
-		s.connection = e.find(b.Cookie)
-	}
-	if len(e.streams) < e.cfg.MaxSockets {
-		e.streams[key] = s
-		return s
-	}
-	e.counters.Untracked++
-	s.bytes, s.sends = b.Bytes-min(b.Size, b.Bytes), b.Sends-min(1, b.Sends)
 	return s
 }
 
-// report emits the sends up to the totals in b that s has not seen, the last of them at the instant at.
-func (e *EBPF) report(b *bpf.Event, s *stream, at boottime.Time) {
-	if b.Sends <= s.sends {
+func (e *EBPF) begin(b *bpf.Event, s *stream) {
+	if b.Protocol == uint8(send.TCP) {
+		s.connection = e.find(b.Cookie)
 		return
 	}
-	sends, bytes := b.Sends-s.sends, b.Bytes-min(s.bytes, b.Bytes)
+	s.inbound, s.inferred = e.direction(b)
+	if s.inbound {
+		e.counters.Passive++
+	}
+}
+
+// report emits the sends up to the totals in b that s has not seen, the last of them at the instant at. Records may come after
+// others that tell more, and their two totals may be of instants a send apart: of each, only growth is news.
+func (e *EBPF) report(b *bpf.Event, s *stream, at boottime.Time) {
+	if b.Sends <= s.sends && b.Bytes <= s.bytes {
+		return
+	}
+	sends, bytes := b.Sends-min(s.sends, b.Sends), b.Bytes-min(s.bytes, b.Bytes)
 	within := time.Duration(0)
-	if sends > 1 {
+	if sends != 1 {
 		since := s.at
 		if since == 0 {
 			since = boottime.Time(b.Owner.Start)
 		}
 		within = max(at.Sub(since), 0)
 	}
-	s.bytes, s.sends = b.Bytes, b.Sends
+	s.bytes, s.sends = max(b.Bytes, s.bytes), max(b.Sends, s.sends)
 	e.data(b, s, at, within, bytes, sends)
 }
 
@@ -160,7 +155,7 @@ func (e *EBPF) data(b *bpf.Event, s *stream, at boottime.Time, within time.Durat
 		return
 	}
 	quality := s.quality()
-	if sends > 1 && quality == send.Exact {
+	if sends != 1 && quality == send.Exact {
 		quality = send.Aggregated
 	}
 	if s.connection != nil {
