@@ -24,7 +24,7 @@ const stopTimeout = 2 * time.Second
 // registrar keeps our tables registered with an osquery that may come and go. It does not trust the ping alone: osqueryd
 // can drop an extension and still answer it, so the list of extensions is asked for our own name.
 type registrar struct {
-	socket   string
+	socket   string        // or a pattern: see locate
 	timeout  time.Duration // for osquery's socket to appear and answer
 	interval time.Duration // between checks
 	plugins  []osquery.OsqueryPlugin
@@ -61,10 +61,14 @@ func (r *registrar) run(ctx context.Context) error {
 
 // session registers once and returns why the registration ended.
 func (r *registrar) session(ctx context.Context) error {
-	if err := shell.CheckSocket(r.socket); err != nil {
+	socket, err := locate(r.socket)
+	if err != nil {
 		return err
 	}
-	server, err := osquery.NewExtensionManagerServer(extensionName, r.socket,
+	if err := shell.CheckSocket(socket); err != nil {
+		return err
+	}
+	server, err := osquery.NewExtensionManagerServer(extensionName, socket,
 		osquery.ServerTimeout(r.timeout),
 		osquery.ExtensionVersion(version),
 		osquery.WithTransportFactory(thrift.NewTBufferedTransportFactory(16*1024)))
@@ -77,7 +81,7 @@ func (r *registrar) session(ctx context.Context) error {
 		served <- server.Start()
 		close(served)
 	}()
-	err = r.watch(ctx, served)
+	err = r.watch(ctx, socket, served)
 	if shutdown := server.Shutdown(context.WithoutCancel(ctx)); shutdown != nil {
 		r.log.Debug("deregistering from osquery", "error", shutdown)
 	}
@@ -89,8 +93,8 @@ func (r *registrar) session(ctx context.Context) error {
 }
 
 // watch returns when the server ends, when osquery no longer lists us, or when ctx ends.
-func (r *registrar) watch(ctx context.Context, served <-chan error) error {
-	client, err := osquery.NewClient(r.socket, r.timeout, osquery.DefaultWaitTime(r.timeout))
+func (r *registrar) watch(ctx context.Context, socket string, served <-chan error) error {
+	client, err := osquery.NewClient(socket, r.timeout, osquery.DefaultWaitTime(r.timeout))
 	if err != nil {
 		return err
 	}
@@ -112,7 +116,7 @@ func (r *registrar) watch(ctx context.Context, served <-chan error) error {
 			case here && !listed:
 				listed = true
 				r.registered.Add(1)
-				r.log.Info("registered with osquery", "socket", r.socket)
+				r.log.Info("registered with osquery", "socket", socket)
 			case !here && listed:
 				return errors.New("osquery dropped the registration")
 			case !here:

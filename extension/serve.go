@@ -28,7 +28,7 @@ type serve struct {
 func (s *serve) bind(cmd *cobra.Command) {
 	s.flags.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.socket, "socket", "", "osquery's extensions socket; without it the sensor runs by itself")
+	f.StringVar(&s.socket, "socket", "", "osquery's extensions socket, or a pattern whose newest socket it is; without it the sensor runs by itself")
 	f.IntVar(&s.timeout, "timeout", 3, "seconds to wait for osquery to answer")
 	f.IntVar(&s.interval, "interval", 3, "seconds between checks of the registration")
 	f.BoolVar(&s.verbose, "verbose", false, "log everything")

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/beaconwatch/beaconwatch/internal/pack"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
 
@@ -70,4 +71,40 @@ func unit(name, kind, description string) string {
 		}
 	}
 	return ""
+}
+
+// catalogue writes what each query is for, from its header.
+func catalogue(queries []pack.Query) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Queries\n\nGenerated from `queries/*.sql` by `make packs`. A differential query logs rows as they come and go, a snapshot all of them.\n")
+	title := ""
+	for _, q := range queries {
+		if q.Pack != title {
+			title = q.Pack
+			fmt.Fprintf(&b, "\n## %s\n", title)
+		}
+		when := "run by Fleet as a policy"
+		switch {
+		case q.Snapshot:
+			when = fmt.Sprintf("snapshot every %d s", q.Interval)
+		case q.Interval > 0:
+			when = fmt.Sprintf("differential every %d s", q.Interval)
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n*%s* %s; %s.\n\nFalse positives: %s.\n\n", q.Name, cell(q.Purpose), cell(q.Value), when,
+			strings.Join(links(q.Attack), ", "), cell(strings.Join(q.FalsePositives, "; ")))
+		fmt.Fprintf(&b, "```sql\n%s;\n```\n", q.SQL)
+	}
+	return b.Bytes()
+}
+
+// links makes ids of ATT&CK techniques into links.
+func links(ids []string) []string {
+	var all []string
+	for _, id := range ids {
+		if id[0] == 'T' {
+			id = fmt.Sprintf("[%s](https://attack.mitre.org/techniques/%s/)", id, strings.ReplaceAll(id, ".", "/"))
+		}
+		all = append(all, id)
+	}
+	return all
 }

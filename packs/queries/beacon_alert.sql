@@ -1,7 +1,8 @@
 -- Programs that beacon and are not expected to: one row for each program and destination, stable while the beacon is.
 --
 -- A row that is added opens a case, added and removed together change it, removed alone closes it: alert_id and the host
--- name the case. Closed means that no beat came for a day, or for three intervals if that is longer, or that the score fell.
+-- name the case. Closed means that no beat came for a day, or for three intervals if that is longer, or that the score
+-- fell. Severity info is left out: it stays in beacon_candidates.
 --
 -- pack: detection
 -- attack: AN0597, DET0213, T1030, T1071, T1029, T1571, T1573

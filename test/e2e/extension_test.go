@@ -139,3 +139,15 @@ func TestExtensionWaitsForItsName(t *testing.T) {
 	<-served
 	require.Equal(t, fmt.Sprint(s.pid()), awaitTables(t, daemon)["pid"])
 }
+
+// TestExtensionFollowsANewSocketName restarts the host under another name each time, as some launchers do.
+func TestExtensionFollowsANewSocketName(t *testing.T) {
+	t.Parallel()
+	dir := room(t)
+	first := newOsqueryd(t, filepath.Join(dir, "osquery-1.sock"))
+	s := startSensor(t, quiet(t), dir, asExtension(filepath.Join(dir, "osquery-*.sock"))...)
+	require.Equal(t, fmt.Sprint(s.pid()), awaitTables(t, first)["pid"])
+	first.stop(t)
+	second := newOsqueryd(t, filepath.Join(dir, "osquery-2.sock"))
+	require.Equal(t, fmt.Sprint(s.pid()), awaitTables(t, second)["pid"])
+}

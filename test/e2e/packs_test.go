@@ -30,9 +30,9 @@ func TestScheduledPacksSayNothingTwice(t *testing.T) {
 	awaitTables(t, daemon)
 	a := newActor(t, host, "beat-packs")
 	a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: sink(t, outside, public4),
-		Interval: 250 * time.Millisecond, Size: 77, Count: 1000, For: lifetime}})
+		Interval: 500 * time.Millisecond, Size: 77, Count: 1000, For: lifetime}})
 
-	const alerts = "SELECT 1 FROM beacon_candidates WHERE reason_codes LIKE '%above_threshold%' AND path = "
+	const alerts = "SELECT 1 FROM beacon_candidates WHERE reason_codes LIKE '%above_threshold%' AND beats >= 16 AND path = "
 	require.Eventually(t, func() bool { return len(ask(t, s, alerts+quoted(a.path))) == 1 }, 2*patience, 100*time.Millisecond)
 
 	var results, snapshots bytes.Buffer

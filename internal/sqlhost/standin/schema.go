@@ -21,6 +21,7 @@ type column struct {
 func relations() []relation {
 	return []relation{
 		{"crontab", columns("TEXT event minute hour day_of_month month day_of_week command path")},
+		{"deb_packages", slices.Concat(columns("TEXT name version source arch revision status maintainer section priority"), columns("BIGINT size"))},
 		{"hash", slices.Concat([]column{{"path", "TEXT", true, true}, {"directory", "TEXT", false, true}}, columns("TEXT md5 sha1 sha256"))},
 		{"listening_ports", slices.Concat(columns("INTEGER pid port protocol family"), columns("BIGINT fd socket"),
 			columns("TEXT address path net_namespace"))},

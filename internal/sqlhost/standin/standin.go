@@ -12,7 +12,7 @@ import (
 // Rows returns the rows of a table, given the equalities of the query by column.
 type Rows func(equals map[string]string) []map[string]string
 
-// Tables returns the tables of osquery that shipped queries join: crontab, hash, listening_ports, processes, systemd_units and
+// Tables returns the tables of osquery that shipped queries join or guides show: crontab, deb_packages, hash, listening_ports, processes, systemd_units and
 // users. rows by name of the table may leave any out: those are empty.
 func Tables(rows map[string]Rows) []*table.Plugin {
 	var all []*table.Plugin
