@@ -14,8 +14,9 @@ const maxDepth = 64
 // the text. NaN and Infinity, which some encoders write for numbers, are tokens of their own, so that a line holding one
 // can be named for it; they are an error wherever a number is needed.
 type Scanner struct {
-	Text []byte // not to be changed once the walk has begun
-	pos  int
+	Text   []byte // not to be changed once the walk has begun
+	Finite bool   // NaN and Infinity are broken JSON, as RFC 8259 has it
+	pos    int
 }
 
 // Token is one value. Kind is the first byte of it: '"' with Raw the bytes between the quotes, '0' for any number, 'n',
@@ -197,7 +198,7 @@ func (s *Scanner) number() (Token, error) {
 		s.pos++
 	}
 	whole := s.pos
-	if whole < len(s.Text) && (s.Text[whole] == 'N' || s.Text[whole] == 'I') {
+	if !s.Finite && whole < len(s.Text) && (s.Text[whole] == 'N' || s.Text[whole] == 'I') {
 		return s.notFinite(start)
 	}
 	if err := s.digits(); err != nil {

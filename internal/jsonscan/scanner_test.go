@@ -63,6 +63,14 @@ func TestScannerTokens(t *testing.T) {
 	}
 }
 
+func TestScannerFinite(t *testing.T) {
+	for text, want := range map[string]string{"[NaN]": "broken JSON at byte 2: 'N' where a digit is due", "-Infinity": "broken JSON at byte 2: 'I' where a digit is due"} {
+		s := Scanner{Text: []byte(text), Finite: true}
+		_, err := s.Value()
+		require.EqualError(t, err, want)
+	}
+}
+
 func TestUnquote(t *testing.T) {
 	for raw, want := range map[string]string{`plain`: "plain", `a\"\u00e9\ud83d\ude00\/`: "a\"é😀/", "caf\xc3\xa9": "café",
 		"bad \xff": "bad \ufffd"} {
