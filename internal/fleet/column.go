@@ -1,5 +1,7 @@
 package fleet
 
+import "slices"
+
 // Type is what a column of the store holds.
 type Type uint8
 
@@ -14,29 +16,47 @@ const (
 type Column struct {
 	Name string
 	Type Type
+	Few  bool // has few different values in a whole fleet, so that an engine may keep a dictionary of them
 }
 
 // Columns are the columns of osquery rows that rollups can name, in the order of the store. Whatever else a row had is in
 // the column "columns", as JSON.
 func Columns() []Column {
-	text := func(names ...string) []Column { return typed(Text, names) }
-	var all []Column
-	all = append(all, text("alert_id", "signature", "scope", "severity", "reason_codes", "interval_class", "size_class",
-		"path", "script", "username", "systemd_unit", "container_image", "package_name", "sha256", "rule", "role",
-		"protocol", "remote_address", "remote_hostname", "destination_class")...)
-	all = append(all, typed(Integer, []string{"remote_port", "expected", "network_facing", "insufficient", "process_count",
-		"destinations", "connections", "beats", "bytes_sent", "interval_ms", "size_bytes", "first_seen", "last_seen"})...)
-	all = append(all, typed(Double, []string{"score", "evidence", "jitter", "timing_share"})...)
-	all = append(all, text("finding", "detail", "version", "level", "level_reason", "config_hash", "inventory_hash",
-		"inventory_error", "last_error")...)
-	return append(all, typed(Integer, []string{"start_time", "samples", "late_samples", "max_gap_ms", "lost_events",
-		"send_events", "unattributed_sends", "evictions", "rules", "rules_expired", "coverage_run"})...)
+	return slices.Concat(
+		typed(Text, "alert_id", "signature"),
+		few("scope", "severity"),
+		typed(Text, "reason_codes"),
+		few("interval_class", "size_class"),
+		typed(Text, "path", "script"),
+		few("username"),
+		typed(Text, "systemd_unit", "container_image", "package_name", "sha256", "rule"),
+		few("role", "protocol"),
+		typed(Text, "remote_address", "remote_hostname"),
+		few("destination_class"),
+		typed(Integer, "remote_port", "expected", "network_facing", "insufficient", "process_count", "destinations",
+			"connections", "beats", "bytes_sent", "interval_ms", "size_bytes", "first_seen", "last_seen"),
+		typed(Double, "score", "evidence", "jitter", "timing_share"),
+		few("finding"),
+		typed(Text, "detail"),
+		few("version", "level", "level_reason", "config_hash", "inventory_hash"),
+		typed(Text, "inventory_error", "last_error"),
+		typed(Integer, "start_time", "samples", "late_samples", "max_gap_ms", "lost_events", "send_events",
+			"unattributed_sends", "evictions", "rules", "rules_expired", "coverage_run"),
+	)
 }
 
-func typed(t Type, names []string) []Column {
+func typed(t Type, names ...string) []Column {
 	columns := make([]Column, len(names))
 	for i, name := range names {
-		columns[i] = Column{name, t}
+		columns[i] = Column{Name: name, Type: t}
+	}
+	return columns
+}
+
+func few(names ...string) []Column {
+	columns := typed(Text, names...)
+	for i := range columns {
+		columns[i].Few = true
 	}
 	return columns
 }
@@ -50,3 +70,9 @@ const (
 	kindProgram   = "program"   // a program
 	kindOther     = "other"
 )
+
+// IsText and IsInteger are for the schemas' templates.
+func (c Column) IsText() bool { return c.Type == Text }
+
+// IsInteger reports a whole number.
+func (c Column) IsInteger() bool { return c.Type == Integer }

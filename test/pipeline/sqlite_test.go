@@ -1,0 +1,38 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/fleet"
+)
+
+// sqlite is the store of "beaconwatch.ext fleet".
+type sqlite struct{ *fleet.Store }
+
+func newSQLite(t *testing.T, now int64) engine {
+	s, err := fleet.Open(t.Context(), fleet.Config{Now: now, Silent: silent * time.Second})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return &sqlite{s}
+}
+
+func (s *sqlite) name() string { return "sqlite" }
+
+func (s *sqlite) exec(t testing.TB, script string) {
+	t.Fatal("the store of beaconwatch.ext only reads")
+}
+
+func (s *sqlite) query(t testing.TB, statement string) [][]string {
+	t.Helper()
+	_, rows, err := s.Store.Query(t.Context(), statement)
+	require.NoError(t, err)
+	return rows
+}
+
+func (s *sqlite) load(t testing.TB, path string) {
+	t.Helper()
+	require.NoError(t, s.Store.Load(t.Context(), path, nil))
+}
