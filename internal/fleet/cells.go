@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"slices"
 	"strconv"
@@ -64,7 +65,17 @@ func (c *cells) read(object []byte) error {
 		c.sort()
 	}
 	c.write()
+	c.name()
 	return nil
+}
+
+// name gives a candidate of a sensor that did not name it the alert_id it would have: the SHA-256 of its signature.
+func (c *cells) name() {
+	id, signature := &c.values[c.index["alert_id"]], c.values[c.index["signature"]].(string)
+	if *id == "" && signature != "" {
+		sum := sha256.Sum256([]byte(signature))
+		*id = hex.EncodeToString(sum[:])
+	}
 }
 
 // sort puts the members in order of their names, each once.

@@ -111,14 +111,14 @@ func (s *Store) load(ctx context.Context, path string, lines *logfile.Lines) err
 
 // values are the arguments of the insert, in the order of the columns. The slice is reused.
 func (s *Store) values(r row) []any {
-	hash := r.cells.hash()
-	s.arguments = append(s.arguments[:0], r.Time, dayOf(r.Time), r.Host, r.Name, r.Query, r.Action, r.cells.kind(), r.Epoch, r.Counter)
+	hash, utc := r.cells.hash(), utcOf(r.Time)
+	s.arguments = append(s.arguments[:0], r.Time, utc, utc[:len(time.DateOnly)], r.Host, r.Name, r.Query, r.Action, r.cells.kind(), r.Epoch, r.Counter)
 	s.arguments = append(s.arguments, r.cells.values...)
 	return append(s.arguments, string(r.cells.json), hash[:])
 }
 
-// dayOf is the UTC day of a time, 2026-11-28.
-func dayOf(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.DateOnly) }
+// utcOf writes a time as 2026-11-28 04:55:01, its first ten characters being the day.
+func utcOf(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.DateTime) }
 
 // Progress returns how many bytes of the files have been read and how many there are, compressed where they are, as far as
 // they have been opened. It may be called at any time.

@@ -88,7 +88,7 @@ func (s *Store) prepare(ctx context.Context, temporary bool) error {
 	if _, err := s.db.ExecContext(ctx, pragmas+schema); err != nil {
 		return err
 	}
-	names := []string{"unix_time", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
+	names := []string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
 	for _, c := range Columns() {
 		names = append(names, c.Name)
 	}

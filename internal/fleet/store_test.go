@@ -60,8 +60,8 @@ func TestLoadKeepsEachRowOnce(t *testing.T) {
 	load(t, s, write(t, "shipped twice.zst", string(logfiletest.Zstd(t, []byte(text+text)))))
 	require.NoError(t, s.Load(t.Context(), "-", strings.NewReader("\n\n"+text)))
 	require.Equal(t, Stats{Lines: 15, Rows: 3, Duplicates: 12}, s.Stats())
-	require.Equal(t, []string{"100|1970-01-01|a|alert|added|candidate|s|7||0", "160|1970-01-01|a|alert|removed|candidate|s|7||1", "160|1970-01-01|b|alert|added|candidate|s||0.5|1"},
-		ask(t, s, "SELECT unix_time, day, host, query, action, kind, signature, beats, score, counter FROM beacon_results ORDER BY 1, 3"))
+	require.Equal(t, []string{"100|1970-01-01 00:01:40|1970-01-01|a|alert|added|candidate|s|7||0", "160|1970-01-01 00:02:40|1970-01-01|a|alert|removed|candidate|s|7||1", "160|1970-01-01 00:02:40|1970-01-01|b|alert|added|candidate|s||0.5|1"},
+		ask(t, s, "SELECT unix_time, utc, day, host, query, action, kind, signature, beats, score, counter FROM beacon_results ORDER BY 1, 3"))
 	require.Equal(t, []string{"7"}, ask(t, s, "SELECT columns ->> 'beats' FROM beacon_results WHERE counter = 0"), "every column is there")
 }
 

@@ -71,7 +71,7 @@ func (c *clickhouse) query(t testing.TB, statement string) [][]string {
 		Rows  [][]*string
 	}
 	require.NoError(t, json.Unmarshal(line, &reply))
-	require.Empty(t, reply.Error, "%s", statement)
+	require.Empty(t, reply.Error, "%.200s", statement)
 	var rows [][]string
 	for _, values := range reply.Rows {
 		var row []string
@@ -90,3 +90,5 @@ func (c *clickhouse) load(t testing.TB, path string) {
 	t.Helper()
 	c.query(t, fmt.Sprintf("INSERT INTO beacon_lines SELECT line FROM file('%s', LineAsString)", path))
 }
+
+func (c *clickhouse) list(t testing.TB, assets map[string]string) { c.exec(t, insert(assets)) }

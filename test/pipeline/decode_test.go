@@ -36,7 +36,7 @@ const nul = `{"name":"x","hostIdentifier":"nul","unixTime":1,"columns":{"path":"
 
 // everything selects all columns but the two whose spelling is each engine's own.
 func everything() string {
-	names := []string{"unix_time", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
+	names := []string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
 	for _, c := range fleet.Columns() {
 		names = append(names, c.Name)
 	}

@@ -5,6 +5,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,8 @@ type engine interface {
 	query(t testing.TB, statement string) [][]string
 	// load takes in a file of osqueryd's lines.
 	load(t testing.TB, path string)
+	// list says which hosts are expected, with their roles.
+	list(t testing.TB, assets map[string]string)
 }
 
 // silent is after how many seconds without a line a host is silent, in all tests.
@@ -48,6 +51,15 @@ func schema(t testing.TB, engine string) string {
 	text, err := fleet.Schema(engine)
 	require.NoError(t, err)
 	return text
+}
+
+// insert is the statement that lists assets.
+func insert(assets map[string]string) string {
+	var values []string
+	for host, role := range assets {
+		values = append(values, fmt.Sprintf("('%s', '%s')", host, role))
+	}
+	return "INSERT INTO beacon_assets (host, role) VALUES " + strings.Join(values, ", ")
 }
 
 // room makes a directory that every user may enter, with a path short enough for a socket.

@@ -118,3 +118,5 @@ func (p *postgresql) load(t testing.TB, path string) {
 	cmd.Stdin = strings.NewReader(strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\r", `\r`).Replace(string(text)))
 	p.run(t, cmd)
 }
+
+func (p *postgresql) list(t testing.TB, assets map[string]string) { p.exec(t, insert(assets)) }

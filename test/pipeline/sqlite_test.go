@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,4 +36,12 @@ func (s *sqlite) query(t testing.TB, statement string) [][]string {
 func (s *sqlite) load(t testing.TB, path string) {
 	t.Helper()
 	require.NoError(t, s.Store.Load(t.Context(), path, nil))
+}
+
+func (s *sqlite) list(t testing.TB, assets map[string]string) {
+	var text strings.Builder
+	for host, role := range assets {
+		text.WriteString(host + "," + role + "\n")
+	}
+	require.NoError(t, s.Store.LoadAssets(t.Context(), "-", strings.NewReader(text.String())))
 }
