@@ -79,8 +79,8 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), doctorCommand(), configCommand(),
-		versionCommand(), manualCommand(), rpmDatabaseCommand())
+	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), fleetCommand(), doctorCommand(),
+		configCommand(), versionCommand(), manualCommand(), rpmDatabaseCommand())
 	return root
 }
 

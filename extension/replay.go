@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -64,6 +65,7 @@ Destinations that are not outbound (loopback, link-local, multicast, broadcast) 
 
 func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	files, statement := splitStatement(args)
+	statement = cmp.Or(statement, replaySQL)
 	if len(files) == 0 {
 		return usagef("replay needs at least one file before the statement")
 	}
@@ -96,13 +98,13 @@ func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	return complain(cmd.ErrOrStderr(), "replay", stats.Faults)
 }
 
-// splitStatement takes the last word as the statement if it is no file and reads like one.
+// splitStatement takes the last word as the statement if it is no file and reads like one; otherwise there is none.
 func splitStatement(args []string) (files []string, statement string) {
 	last := args[len(args)-1]
 	if _, err := os.Stat(last); err != nil && last != "-" && strings.ContainsAny(last, " \n\t") {
 		return args[:len(args)-1], last
 	}
-	return args, replaySQL
+	return args, ""
 }
 
 // load reads all files into a history and returns a host with the tables over it, and what became of the lines.

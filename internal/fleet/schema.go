@@ -15,10 +15,10 @@ var schemas embed.FS
 // engines are the engines there is a schema for, with what its header says.
 func engines() map[string]string {
 	return map[string]string{
-		"sqlite":             "SQLite 3.38 or newer; beaconwatch.ext fleet makes these tables itself.",
-		"postgresql":         "PostgreSQL 15 or newer.",
-		"clickhouse":         "ClickHouse, one server, 25.3 or newer.",
-		"clickhouse_cluster": "ClickHouse, sharded and replicated, 25.3 or newer.",
+		"sqlite":             "SQLite; beaconwatch.ext fleet makes them itself.",
+		"postgresql":         "PostgreSQL 15 or newer; tested with 15.",
+		"clickhouse":         "ClickHouse, one server; tested with 26.7.",
+		"clickhouse_cluster": "ClickHouse, sharded and replicated; written for 26.7.",
 	}
 }
 

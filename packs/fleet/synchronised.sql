@@ -48,5 +48,5 @@ SELECT max(f.in_step) AS in_step, max(t.hosts) AS hosts,
 FROM fifths f
 JOIN totals t ON t.remote_address = f.remote_address AND t.port = f.port AND t.interval_class = f.interval_class
 GROUP BY f.remote_address, f.port, f.interval_class
-HAVING max(t.hosts) >= 3 AND max(f.in_step) * 2 >= max(t.hosts)
+HAVING max(f.in_step) >= 3 AND max(f.in_step) * 2 >= max(t.hosts)
 ORDER BY max(f.in_step) DESC, f.remote_address, f.port, min(f.period_ms)
