@@ -111,3 +111,14 @@ func (s *Store) SetEvidence(id uint64, evidence float64) {
 		}
 	}
 }
+
+// Clear forgets everything. Counters of the store itself stay.
+func (s *Store) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for b := range s.buckets {
+		for e := s.buckets[b].Front(); e != nil; e = s.buckets[b].Front() {
+			s.drop(e.Value.(*pair))
+		}
+	}
+}
