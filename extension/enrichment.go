@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,13 +33,6 @@ func (in *instrument) enrich() (err error) {
 		},
 	})
 	return err
-}
-
-// restore continues what an earlier sensor of this state directory has kept. Only the holder of its lock may.
-func (in *instrument) restore(stateDir string) {
-	if err := in.firstSeen.Load(filepath.Join(stateDir, "first-seen")); err != nil {
-		in.sensor.Fail(err)
-	}
 }
 
 // enriching are the parts that run in the background. outbound says which destinations are worth remembering.

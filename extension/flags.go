@@ -32,6 +32,7 @@ var settings = []struct{ name, usage string }{
 	{"max_pairs", "bound on pairs of program and destination held"},
 	{"max_bursts", "bound on micro-bursts held for a pair"},
 	{"retention", "how long a silent pair is kept"},
+	{"checkpoint_interval", "how often histories are written to the state directory"},
 	{"memory_limit_mib", "soft memory limit in MiB"},
 	{"redact", "secrets in command lines: common, full or off"},
 	{"log_level", "debug, info, warn or error"},

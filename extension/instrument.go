@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	osquery "github.com/osquery/osquery-go"
@@ -33,6 +34,9 @@ type instrument struct {
 	resolver   *attribution.Resolver
 	enricher   *enrichment.Enricher
 	firstSeen  *checkpoint.FirstSeen
+	histories  *checkpoint.Histories
+	purges     atomic.Uint64
+	stateDir   string // empty for a sensor that keeps nothing
 	store      *history.Store
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
@@ -67,7 +71,11 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	where.find = proxyFinder{store: store, resolver: resolver}.find
 	in.resolver = resolver
+	if err := in.keep(); err != nil {
+		return nil, err
+	}
 	background = append(background, in.enriching(outbound)...)
+	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging)
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
 		Owner:   resolver.OwnerOf,
@@ -84,8 +92,8 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	hash := cfg.Hash()
 	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
-	for _, p := range table.All(table.Deps{Store: store, Ranker: ranker, Sensor: in.sensor, Process: resolver.Process,
-		Facts: in.enricher.Facts, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
+	for _, p := range table.All(table.Deps{Store: store, Ranker: ranker, Sensor: in.sensor, Process: in.process,
+		Facts: in.facts, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		Host: func() table.Host { return in.host(hash) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
 	}
@@ -137,7 +145,8 @@ func (in *instrument) sweep(ctx context.Context) error {
 
 // host reads what the status table says of our own process.
 func (in *instrument) host(configHash string) table.Host {
-	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Reconnects: in.reconnects(),
+	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Checkpoint: in.histories.Saved(),
+		Purges: in.purges.Load(), Reconnects: in.reconnects(),
 		MemoryLimit: uint64(debug.SetMemoryLimit(-1))}
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {

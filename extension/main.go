@@ -80,7 +80,7 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), fleetCommand(), doctorCommand(),
-		configCommand(), versionCommand(), manualCommand(), rpmDatabaseCommand())
+		configCommand(), purgeCommand(), versionCommand(), manualCommand())
 	return root
 }
 

@@ -118,6 +118,14 @@ func (f *FirstSeen) Save() error {
 	return err
 }
 
+// Forget empties the record, which begins anew.
+func (f *FirstSeen) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since, f.changed = seconds(f.now()), true
+	f.programs.at, f.destinations.at, f.files.at = nil, nil, nil
+}
+
 // Since is when the record began.
 func (f *FirstSeen) Since() time.Time {
 	f.mu.Lock()

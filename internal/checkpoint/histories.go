@@ -48,6 +48,8 @@ type HistoriesConfig struct {
 	Offset func() time.Duration
 	// Known is what is known of a process; nil keeps nothing of processes.
 	Known func(process.ID) (Known, bool)
+	// Alive reports whether a process of the file still runs; nil takes it to.
+	Alive func(process.ID) bool
 }
 
 // Histories keeps the histories of a store in a file, with what is known of the processes that made them. It is safe for
@@ -67,6 +69,9 @@ type Histories struct {
 func NewHistories(c HistoriesConfig) (*Histories, error) {
 	if c.Store == nil || c.Boot == "" || c.Offset == nil {
 		return nil, errors.New("checkpoint: a store, a boot and a clock are required")
+	}
+	if c.Alive == nil {
+		c.Alive = func(process.ID) bool { return true }
 	}
 	return &Histories{config: c}, nil
 }
@@ -137,6 +142,13 @@ func (h *Histories) Process(id process.ID) (Known, bool) {
 	return k, ok
 }
 
+// Forget drops what is known of processes of earlier sensors. The store is its owner's to clear.
+func (h *Histories) Forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.restored = nil
+}
+
 func (h *Histories) encode(to io.Writer) error {
 	w := &recordWriter{to: to}
 	if err := w.json(headKind, head{h.config.Boot, h.config.Offset(), time.Now().UTC()}); err != nil {
@@ -198,7 +210,7 @@ func (h *Histories) decode(_ uint32, from io.Reader) error {
 		into.Shift = written.Offset - h.config.Offset()
 		into.Process = process.ID.Former
 	}
-	in := intake{reader: r, into: into, known: map[process.ID]Known{}}
+	in := intake{reader: r, into: into, alive: h.config.Alive, known: map[process.ID]Known{}}
 	for {
 		kind, err := r.next()
 		if err == io.EOF { // between two records, and so the end
@@ -221,6 +233,7 @@ func (h *Histories) decode(_ uint32, from io.Reader) error {
 type intake struct {
 	reader  *recordReader
 	into    *history.Restorer
+	alive   func(process.ID) bool
 	known   map[process.ID]Known
 	program history.SavedProgram
 	pair    history.SavedPair
@@ -250,7 +263,7 @@ func (in *intake) take(kind byte) error {
 			return err
 		}
 		k.Info.ID = in.into.Process(k.Info.ID)
-		k.Info.Exited = k.Info.Exited || k.Info.ID.IsFormer()
+		k.Info.Exited = k.Info.Exited || k.Info.ID.IsFormer() || !in.alive(k.Info.ID)
 		in.known[k.Info.ID] = k
 		return nil
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	MaxPairs  int      `yaml:"max_pairs" json:"max_pairs"`
 	MaxBursts int      `yaml:"max_bursts" json:"max_bursts"`
 	Retention Duration `yaml:"retention" json:"retention"`
+	// CheckpointInterval is how often histories are written to StateDir: at most so much is lost with the sensor.
+	CheckpointInterval Duration `yaml:"checkpoint_interval" json:"checkpoint_interval"`
 	// MemoryLimitMiB is the soft limit of the Go heap and stacks.
 	MemoryLimitMiB int `yaml:"memory_limit_mib" json:"memory_limit_mib"`
 	// Redact says what becomes of secrets in command lines: common (flags, assignments and URL passwords are replaced),
@@ -75,7 +77,8 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 func Default() Config {
 	return Config{
 		Include: []string{}, Level: "L3", CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
-		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour), MemoryLimitMiB: 90,
+		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
+		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
 		Redact: "common", LogLevel: "info",
 	}
 }
@@ -126,7 +129,8 @@ func (f Flag) yaml() string {
 			return ""
 		}
 		return f.Name + ": " + string(list)
-	case "listen_socket", "state_dir", "role", "level", "redact", "log_level", "sample_period", "retention":
+	case "listen_socket", "state_dir", "role", "level", "redact", "log_level", "sample_period", "retention",
+		"checkpoint_interval":
 		return f.Name + ": " + string(quoted)
 	}
 	return f.Name + ": " + f.Value
@@ -152,6 +156,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("max_bursts is %d, it must be 16 to 4096", c.MaxBursts)
 	case c.Retention < Duration(time.Minute):
 		return fmt.Errorf("retention is %s, it must be at least 1m", time.Duration(c.Retention))
+	case c.CheckpointInterval < Duration(time.Second) || c.CheckpointInterval > Duration(24*time.Hour):
+		return fmt.Errorf("checkpoint_interval is %s, it must be between 1s and 24h", time.Duration(c.CheckpointInterval))
 	case c.MemoryLimitMiB < 16 || c.MemoryLimitMiB > 1<<20:
 		return fmt.Errorf("memory_limit_mib is %d, it must be 16 to 1048576", c.MemoryLimitMiB)
 	case !slices.Contains([]string{"L3", "L2", "L1", "L0", "proc"}, c.Level):

@@ -40,6 +40,8 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		bigint("reconnects", "Times the sensor has registered with osquery again"),
 		text("role", "Role of this host, from the configuration"),
 		text("config_hash", "SHA-256 of the effective configuration"),
+		bigint("checkpoint_time", "When the histories were last written to disk, in seconds since the Unix epoch; NULL if they are in memory only"),
+		bigint("purges", "Times everything recorded was forgotten on demand"),
 		text("last_error", "Latest error of a part of the sensor"),
 	}
 	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
@@ -56,7 +58,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 			"tracked_pairs": number(b.Pairs), "max_pairs": number(b.MaxPairs), "evictions": number(b.Evictions),
 			"resident_size": number(h.ResidentSize), "memory_limit": positive(h.MemoryLimit),
 			"user_time": millis(h.UserTime), "system_time": millis(h.SystemTime), "reconnects": number(h.Reconnects),
-			"role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
+			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
 		}}, nil
 	}
 	return table.NewPlugin("beacon_sensor_status", columns, generate,

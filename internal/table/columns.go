@@ -154,7 +154,15 @@ func seconds(c boottime.Clock, t boottime.Time) string {
 	if t == 0 {
 		return ""
 	}
-	return strconv.FormatInt(c.Wall(t).Unix(), 10)
+	return epochSeconds(c.Wall(t))
+}
+
+// epochSeconds is a wall-clock time in seconds since the Unix epoch; the zero time is NULL.
+func epochSeconds(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.Unix(), 10)
 }
 
 // clean makes text safe to ship once more: what attribution keeps is printable already, what a recorded file says may

@@ -43,6 +43,9 @@ type Host struct {
 	SystemTime   time.Duration
 	Reconnects   uint64
 	ConfigHash   string
+	// Checkpoint is when the histories were last written to disk, zero for never.
+	Checkpoint time.Time
+	Purges     uint64
 	// What attribution could not do: processes whose descriptors it may not read, whether /proc hides processes
 	// (hidepid), and look-ups put off to stay within its share of a core.
 	Unreadable uint64
