@@ -10,6 +10,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
@@ -41,7 +42,8 @@ type Candidate struct {
 	Class         send.Class
 	Process       process.ID // the one that sent last
 	Processes     int
-	Destinations  int
+	Destinations  int // of the series
+	Peers         int // destinations ever of the program
 	Totals        history.Totals
 	Result        beacon.Result
 	Resolution    time.Duration // median timing uncertainty of the beats
@@ -50,6 +52,7 @@ type Candidate struct {
 	AlertID       string // names the case in other systems, together with the host: see alertID
 	IntervalClass string
 	SizeClass     string
+	Verdict       inventory.Verdict
 
 	program uint64
 	begun   uint64

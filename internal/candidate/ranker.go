@@ -36,6 +36,8 @@ type Config struct {
 	Include func(send.Class) bool
 	// Every is the time between refreshes; default 1 s.
 	Every time.Duration
+	// Grading is what verdicts rest on.
+	Grading Grading
 }
 
 // Outbound is the default of Config.Include.
@@ -46,13 +48,14 @@ func Outbound(c send.Class) bool {
 // Ranker keeps the ranked snapshot current. Snapshot may be called from anywhere and never waits; Refresh and Run must
 // not run at the same time as another Refresh.
 type Ranker struct {
-	config  Config
-	scorer  *beacon.Scorer
-	series  beacon.Series
-	view    history.View
-	by      map[uint64]*Candidate
-	scored  map[uint64]time.Time
-	current atomic.Pointer[Snapshot]
+	config    Config
+	scorer    *beacon.Scorer
+	series    beacon.Series
+	view      history.View
+	by        map[uint64]*Candidate
+	standings map[uint64]*standing
+	grader    grader
+	current   atomic.Pointer[Snapshot]
 }
 
 // New returns a ranker with an empty snapshot.
@@ -70,7 +73,10 @@ func New(c Config) (*Ranker, error) {
 	if c.Every <= 0 {
 		c.Every = time.Second
 	}
-	r := &Ranker{config: c, scorer: scorer, by: map[uint64]*Candidate{}, scored: map[uint64]time.Time{}}
+	if c.Grading, err = c.Grading.withDefaults(); err != nil {
+		return nil, fmt.Errorf("candidate: %w", err)
+	}
+	r := &Ranker{config: c, scorer: scorer, by: map[uint64]*Candidate{}, standings: map[uint64]*standing{}, grader: grader{Grading: c.Grading}}
 	r.current.Store(newSnapshot(nil))
 	return r, nil
 }
@@ -92,7 +98,8 @@ func (r *Ranker) Run(ctx context.Context) error {
 	}
 }
 
-// Refresh scores what changed and publishes a new snapshot if anything did.
+// Refresh scores what changed, grades it as what is known of its process, its rules and its age says now, and publishes a
+// new snapshot if anything is another.
 func (r *Ranker) Refresh() {
 	changed := false
 	r.config.Store.Drain(&r.view, func(v *history.View) bool {
@@ -108,18 +115,19 @@ func (r *Ranker) Refresh() {
 	}
 	r.config.Store.Alive(ids, func(id uint64) {
 		delete(r.by, id)
-		delete(r.scored, id)
+		delete(r.standings, id)
 		changed = true
 	})
-	if changed {
-		r.publish()
+	listed := r.listed()
+	if r.grade(listed, time.Now()) || changed {
+		r.current.Store(newSnapshot(listed))
 	}
 }
 
 // due reports whether v has changed enough to be scored again.
 func (r *Ranker) due(v *history.View) bool {
 	old := r.by[v.ID]
-	return old == nil || v.Begun-old.begun >= uint64(len(v.Bursts)/growth) || time.Since(r.scored[v.ID]) >= staleAt
+	return old == nil || v.Begun-old.begun >= uint64(len(v.Bursts)/growth) || time.Since(r.standings[v.ID].scored) >= staleAt
 }
 
 // consider scores one changed series, and reports whether its candidate is new.
@@ -135,7 +143,7 @@ func (r *Ranker) consider(v *history.View) bool {
 		}
 	}
 	c := &Candidate{ID: v.ID, Key: v.Key, Destination: v.Destination, Socket: v.Socket, Class: class, Process: v.Latest,
-		Processes: v.Processes, Destinations: 1, Totals: v.Totals, program: v.ProgramID, begun: v.Begun}
+		Processes: v.Processes, Destinations: 1, Peers: v.Destinations, Totals: v.Totals, program: v.ProgramID, begun: v.Begun}
 	if v.All {
 		c.Scope, c.Destinations = ByProcess, v.Destinations
 	}
@@ -153,7 +161,15 @@ func (r *Ranker) consider(v *history.View) bool {
 	}
 	c.settle(now, &previous)
 	r.by[v.ID] = c
-	r.scored[v.ID] = now
+	st := r.standings[v.ID]
+	if st == nil {
+		st = &standing{}
+		r.standings[v.ID] = st
+	}
+	if old == nil || old.Process != c.Process {
+		st.changed = now
+	}
+	st.scored, st.graded = now, false
 	r.config.Store.SetEvidence(v.ID, c.Result.Evidence)
 	return true
 }
@@ -178,8 +194,8 @@ func medianOf(d []time.Duration) time.Duration {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// publish ranks all candidates, leaving out programs whose single destinations say as much.
-func (r *Ranker) publish() {
+// listed are the candidates to publish: all but programs whose single destinations say as much.
+func (r *Ranker) listed() []*Candidate {
 	best := map[uint64]float64{}
 	for _, c := range r.by {
 		if c.Scope == ByDestination {
@@ -193,5 +209,5 @@ func (r *Ranker) publish() {
 		}
 		all = append(all, c)
 	}
-	r.current.Store(newSnapshot(all))
+	return all
 }

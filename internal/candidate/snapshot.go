@@ -34,6 +34,15 @@ func (s *Snapshot) build() {
 	}
 }
 
+// ofPrograms returns the candidates of each program, by its ID in the history.
+func (s *Snapshot) ofPrograms() map[uint64][]*Candidate {
+	found := map[uint64][]*Candidate{}
+	for _, c := range s.ranked {
+		found[c.program] = append(found[c.program], c)
+	}
+	return found
+}
+
 // Len is the number of candidates.
 func (s *Snapshot) Len() int { return len(s.ranked) }
 

@@ -72,11 +72,11 @@ func chronyd() Subject {
 		Process: process.Info{Program: process.Program{Path: "/usr/sbin/chronyd", UID: 100, Workload: "chrony.service"}, Name: "chronyd",
 			Username: "_chrony", Parent: process.ID{PID: 1}, ParentPath: "/usr/lib/systemd/systemd", SystemdUnit: "chrony.service",
 			CgroupPath: "/system.slice/chrony.service"},
-		Facts: process.Facts{Examined: true, Package: "chrony", PackageManager: "dpkg", Intact: true, Protected: true,
+		Facts: process.Facts{Examined: true, EnvironRead: true, PackageKnown: true, Package: "chrony", PackageManager: "dpkg", Intact: true, Protected: true,
 			Changed: now.AddDate(0, -6, 0), FirstSeen: now.AddDate(0, -3, 0)},
 		Targets: []Target{target(send.UDP, "203.0.113.9:123")},
 		Rhythm:  Rhythm{Found: true, Sufficient: true, Uniform: true, Period: 64 * time.Second},
-		First:   now.AddDate(0, 0, -2), Now: now,
+		First:   now.AddDate(0, 0, -2), Last: now, Now: now,
 	}
 }
 
@@ -85,10 +85,10 @@ func implant() Subject {
 	return Subject{
 		Process: process.Info{Program: process.Program{Path: "/opt/updater/updaterd"}, Name: "updaterd", Username: "root",
 			Parent: process.ID{PID: 1}, ParentPath: "/usr/lib/systemd/systemd", SystemdUnit: "updater.service"},
-		Facts:   process.Facts{Examined: true, Protected: true, Changed: now.AddDate(-1, 0, 0), FirstSeen: now.AddDate(0, -3, 0)},
+		Facts:   process.Facts{Examined: true, EnvironRead: true, PackageKnown: true, Protected: true, Changed: now.AddDate(-1, 0, 0), FirstSeen: now.AddDate(0, -3, 0)},
 		Targets: []Target{target(send.TCP, "198.51.100.7:443")},
 		Rhythm:  regularly,
-		First:   now.AddDate(0, 0, -2), Now: now,
+		First:   now.AddDate(0, 0, -2), Last: now, Now: now,
 	}
 }
 

@@ -18,10 +18,10 @@ type Subject struct {
 	Targets   []Target
 	Forgotten bool
 	Rhythm    Rhythm
-	// First is the first send of the series, Now the time of the verdict.
-	First, Now time.Time
-	// NewDestination: the address was first seen on this host within the last week, and not in the first day of the record.
-	NewDestination bool
+	// First and Last are the first and latest send of the series, Now the time of the verdict.
+	First, Last, Now time.Time
+	// NewProgram and NewDestination: first seen on this host within the last Recent, and not in the first day of the record.
+	NewProgram, NewDestination bool
 	// Listens: the program has a listening socket that is not loopback. Peers is how many destinations it ever had.
 	Listens bool
 	Peers   int

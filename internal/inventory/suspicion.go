@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// recent is how new a file, a program or a destination is suspicious for.
-	recent = 7 * 24 * time.Hour
+	// Recent is for how long a file, a program or a destination is new.
+	Recent = 7 * 24 * time.Hour
 	// manyPeers and longKnown are when an observation is worth a code.
 	manyPeers = 50
 	longKnown = 7 * 24 * time.Hour
@@ -50,19 +50,14 @@ func file(s *Subject, note func(Code, bool)) {
 	packaged := f.Package != "" && (!script || f.ScriptPackage != "")
 	vouched := f.Intact && (!script || f.ScriptIntact)
 	note(AlteredExecutable, f.Altered || f.ScriptAltered)
-	note(MountedOver, f.Elsewhere && s.Process.ContainerID == "")
+	note(MountedOver, f.Elsewhere && s.Process.ContainerID == "" && !s.deleted() && !s.memfd())
 	note(Preload, f.Preload)
 	note(SelfWritable, f.SelfWritable)
-	note(NoPackage, !packaged && !s.memfd() && !snap(path, f))
-	fresh := !f.Changed.IsZero() && s.Now.Sub(f.Changed) < recent
+	note(NoPackage, !packaged && (f.PackageKnown || f.Elsewhere) && !s.memfd())
+	fresh := !f.Changed.IsZero() && s.Now.Sub(f.Changed) < Recent
 	note(RecentExecutable, fresh && !vouched)
 	note(YoungerThanBeacon, !vouched && !s.First.IsZero() && f.Changed.After(s.First))
-	note(NewProgram, !f.Initial && !f.FirstSeen.IsZero() && s.Now.Sub(f.FirstSeen) < recent)
-}
-
-// snap reports whether the file lies in a mounted snap, which is a package that no database of files knows.
-func snap(path string, f *process.Facts) bool {
-	return strings.HasPrefix(path, "/snap/") && f.Protected
+	note(NewProgram, s.NewProgram || !vouched && !f.Initial && !f.FirstSeen.IsZero() && s.Now.Sub(f.FirstSeen) < Recent)
 }
 
 // kernelThreads are how the names of kernel threads begin (ps(1) shows them in brackets).

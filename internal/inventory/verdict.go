@@ -100,7 +100,7 @@ func observations(s *Subject) []Code {
 		{InContainer, s.Process.ContainerID != ""},
 		{Listens, s.Listens},
 		{ManyPeers, s.Peers >= manyPeers},
-		{LongKnown, !s.First.IsZero() && s.Now.Sub(s.First) >= longKnown},
+		{LongKnown, !s.First.IsZero() && s.Last.Sub(s.First) >= longKnown},
 		{SizesCiphertext, s.ciphertext()},
 	} {
 		if o.is {

@@ -60,7 +60,7 @@ func contains(codes []Code, c Code) bool {
 // the beacon; and it runs as the user it should.
 func (r *Rule) unverified(s *Subject) *objection {
 	f := &s.Facts
-	if s.Unexaminable || !f.Examined {
+	if s.Unexaminable || !f.Examined || !f.EnvironRead {
 		return &objection{NotExamined, word(NotExamined).Meaning}
 	}
 	if users := r.program[byUser]; len(users) > 0 && !fitsOne(users, profileOf(s)[byUser]) {
