@@ -79,8 +79,20 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
-	root.AddCommand(queryCommand(), demoCommand(), senderCommand(), replayCommand(), scoreCommand(), fleetCommand(), doctorCommand(),
-		configCommand(), purgeCommand(), versionCommand(), manualCommand())
+	root.AddCommand(
+		queryCommand(),
+		demoCommand(),
+		senderCommand(),
+		replayCommand(),
+		scoreCommand(),
+		fleetCommand(),
+		doctorCommand(),
+		configCommand(),
+		purgeCommand(),
+		versionCommand(),
+		manualCommand(),
+		rpmDatabaseCommand(),
+	)
 	return root
 }
 
