@@ -1,6 +1,7 @@
 // Package packet watches the packets of one network namespace through AF_PACKET (packet(7)): the SYN of each connection opened
 // from here, and the size and ends of each UDP datagram either way. A classic BPF program in the kernel drops all else and all
-// payload before it is copied. It knows no processes and keeps no state about pairs.
+// payload before it is copied. It knows no processes and keeps no state about pairs. A socket opened for it gets the messages of
+// the Domain Name System instead, whole.
 //
 // It sees what crosses an interface: not what a firewall drops on the way out, and not the second and further fragments of a
 // datagram, whose size the first one states. IPv6 packets with extension headers are passed over.
@@ -28,10 +29,12 @@ const snap = 80
 // Want is a set of packets.
 type Want uint8
 
-// SYNs are the first packets of TCP connections opened from here, Datagrams UDP either way.
+// SYNs are the first packets of TCP connections opened from here, Datagrams UDP either way. Names are questions that leave for
+// UDP port 53 and answers that come from there; it excludes the others, and only NextDNS reads them.
 const (
 	SYNs Want = 1 << iota
 	Datagrams
+	Names
 )
 
 // Config says where to listen. The zero Config is the caller's own network namespace.
@@ -67,7 +70,7 @@ type Conn struct {
 	ready     func(fd uintptr) bool
 	message   unix.Msghdr // points to the following
 	vector    unix.Iovec
-	buffer    [snap]byte
+	buffer    []byte
 	control   [8]uint64 // aligned as the kernel aligns control messages
 	from      unix.RawSockaddrLinklayer
 	drops     uint64
@@ -82,6 +85,13 @@ func Open(cfg Config) (*Conn, error) {
 	if cfg.Want == 0 {
 		cfg.Want = SYNs | Datagrams
 	}
+	program, size := filter(cfg.Want), snap
+	if cfg.Want&Names != 0 {
+		if cfg.Want != Names {
+			return nil, errors.New("packet: names can only be had alone")
+		}
+		program, size = dnsFilter(), dnsSnap
+	}
 	var fd int
 	err := netns.Do(cfg.NetNS, func() (err error) {
 		// with no protocol nothing arrives before the filter is there
@@ -91,15 +101,15 @@ func Open(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet: open: %w", err)
 	}
-	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket")}
+	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket"), buffer: make([]byte, size)}
 	c.ready = func(fd uintptr) bool { return peek(int(fd)) != unix.EAGAIN }
-	if err := c.listen(cfg); err != nil {
+	if err := c.listen(cfg, program); err != nil {
 		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), c.file.Close())
 	}
 	return c, nil
 }
 
-func (c *Conn) listen(cfg Config) (err error) {
+func (c *Conn) listen(cfg Config, instructions []bpf.Instruction) (err error) {
 	if c.raw, err = c.file.SyscallConn(); err != nil {
 		return err
 	}
@@ -107,12 +117,12 @@ func (c *Conn) listen(cfg Config) (err error) {
 	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, cfg.ReceiveBuffer) != nil {
 		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
 	}
-	c.vector = unix.Iovec{Base: &c.buffer[0], Len: snap}
+	c.vector = unix.Iovec{Base: &c.buffer[0], Len: uint64(len(c.buffer))}
 	c.message = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&c.from)), Iov: &c.vector, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&c.control))}
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		return err
 	}
-	program, err := bpf.Assemble(filter(cfg.Want))
+	program, err := bpf.Assemble(instructions)
 	if err != nil {
 		return err
 	}
@@ -158,25 +168,38 @@ func (c *Conn) Wait() (bool, error) {
 // allocate.
 func (c *Conn) Next(p *Packet) (bool, error) {
 	for {
-		c.message.Namelen = uint32(unsafe.Sizeof(c.from))
-		c.message.SetControllen(int(unsafe.Sizeof(c.control)))
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.message)), unix.MSG_DONTWAIT)
-		switch errno {
-		case 0:
-		case unix.EINTR, unix.ENETDOWN: // an interface went down
-			continue
-		case unix.EAGAIN:
-			return false, nil
-		default:
-			return false, fmt.Errorf("packet: receive: %w", errno)
+		b, err := c.receive()
+		if b == nil || err != nil {
+			return false, err
 		}
-		if p.decode(c.buffer[:n], c.from.Pkttype == unix.PACKET_OUTGOING) {
+		if p.decode(b, c.outgoing()) {
 			p.Interface, p.Waited = uint32(c.from.Ifindex), c.waited(time.Now())
 			return true, nil
 		}
 		c.malformed++
 	}
 }
+
+// receive returns the next packet that is already there, nil if there is none. It is valid until the next call.
+func (c *Conn) receive() ([]byte, error) {
+	for {
+		c.message.Namelen = uint32(unsafe.Sizeof(c.from))
+		c.message.SetControllen(int(unsafe.Sizeof(c.control)))
+		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.message)), unix.MSG_DONTWAIT)
+		switch errno {
+		case 0:
+			return c.buffer[:n], nil
+		case unix.EINTR, unix.ENETDOWN: // an interface went down
+		case unix.EAGAIN:
+			return nil, nil
+		default:
+			return nil, fmt.Errorf("packet: receive: %w", errno)
+		}
+	}
+}
+
+// outgoing reports whether the packet just received leaves this host.
+func (c *Conn) outgoing() bool { return c.from.Pkttype == unix.PACKET_OUTGOING }
 
 // waited returns how long before now the kernel stamped the packet just received: the one control message asked for is a
 // struct timespec of CLOCK_REALTIME.
