@@ -8,6 +8,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
+	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -22,7 +23,8 @@ const rpmDatabase = "rpm-database"
 const noteEvery = 10 * time.Second
 
 // enrich prepares what is found out of processes beyond what attribution needs.
-func (in *instrument) enrich() (err error) {
+func (in *instrument) enrich(cfg config.Config) (err error) {
+	in.names = enrichment.NewNames(enrichment.NamesConfig{NoDNS: cfg.DNSNames == "off"})
 	in.firstSeen = checkpoint.NewFirstSeen(checkpoint.FirstSeenConfig{})
 	in.enricher, err = enrichment.New(enrichment.Config{
 		RPMReader: []string{"/proc/self/exe", rpmDatabase},
@@ -39,6 +41,7 @@ func (in *instrument) enrich() (err error) {
 func (in *instrument) enriching(outbound func(send.Destination) bool) []func(context.Context) error {
 	return []func(context.Context) error{
 		in.enricher.Run,
+		in.names.Run,
 		func(ctx context.Context) error { return in.noteSeen(ctx, outbound) },
 		func(ctx context.Context) error { in.firstSeen.Run(ctx, in.sensor.Fail); return nil },
 	}
@@ -72,6 +75,14 @@ func (in *instrument) examined(h *table.Host) {
 	h.EnrichmentDropped, h.HostPreload = s.Dropped, s.HostPreload
 	if s.PackageError != nil {
 		h.EnrichmentError = s.PackageError.Error()
+	}
+	switch n := in.names.Stats(); {
+	case n.Listening:
+		h.DNSNames = "on"
+	case n.Refused != nil:
+		h.DNSNames = n.Refused.Error()
+	default:
+		h.DNSNames = "off"
 	}
 }
 

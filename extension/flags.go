@@ -35,6 +35,7 @@ var settings = []struct{ name, usage string }{
 	{"checkpoint_interval", "how often histories are written to the state directory"},
 	{"memory_limit_mib", "soft memory limit in MiB"},
 	{"redact", "secrets in command lines: common, full or off"},
+	{"dns_names", "take names of addresses from the DNS answers this host gets: on or off"},
 	{"log_level", "debug, info, warn or error"},
 }
 

@@ -33,6 +33,7 @@ type instrument struct {
 	sensor     *sensor.Sensor
 	resolver   *attribution.Resolver
 	enricher   *enrichment.Enricher
+	names      *enrichment.Names
 	firstSeen  *checkpoint.FirstSeen
 	histories  *checkpoint.Histories
 	purges     atomic.Uint64
@@ -62,7 +63,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 		return nil, err
 	}
 	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
-	if err := in.enrich(); err != nil {
+	if err := in.enrich(cfg); err != nil {
 		return nil, err
 	}
 	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact), Met: in.enricher.Meet})

@@ -49,6 +49,8 @@ type Config struct {
 	// Redact says what becomes of secrets in command lines: common (flags, assignments and URL passwords are replaced),
 	// full (no arguments at all), off.
 	Redact string `yaml:"redact" json:"redact"`
+	// DNSNames says whether names of addresses are taken from the answers this host gets from its name servers: on or off.
+	DNSNames string `yaml:"dns_names" json:"dns_names"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `yaml:"log_level" json:"log_level"`
 }
@@ -79,7 +81,7 @@ func Default() Config {
 		Include: []string{}, Level: "L3", CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
 		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
-		Redact: "common", LogLevel: "info",
+		Redact: "common", DNSNames: "on", LogLevel: "info",
 	}
 }
 
@@ -129,7 +131,7 @@ func (f Flag) yaml() string {
 			return ""
 		}
 		return f.Name + ": " + string(list)
-	case "listen_socket", "state_dir", "role", "level", "redact", "log_level", "sample_period", "retention",
+	case "listen_socket", "state_dir", "role", "level", "redact", "dns_names", "log_level", "sample_period", "retention",
 		"checkpoint_interval":
 		return f.Name + ": " + string(quoted)
 	}
@@ -164,6 +166,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("level is %q, it must be L3, L2, L1, L0 or proc", c.Level)
 	case !slices.Contains([]string{"common", "full", "off"}, c.Redact):
 		return fmt.Errorf("redact is %q, it must be common, full or off", c.Redact)
+	case !slices.Contains([]string{"on", "off"}, c.DNSNames):
+		return fmt.Errorf("dns_names is %q, it must be on or off", c.DNSNames)
 	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel):
 		return fmt.Errorf("log_level is %q, it must be debug, info, warn or error", c.LogLevel)
 	}

@@ -26,6 +26,15 @@ func TestFileThenFlags(t *testing.T) {
 	require.Equal(t, Default().MaxPairs, c.MaxPairs, "what is not named keeps its default")
 }
 
+func TestOnAndOffNeedNoQuotes(t *testing.T) {
+	c, err := Load(Default(), write(t, "dns_names: off\nredact: off\n"), nil)
+	require.NoError(t, err)
+	require.Equal(t, "off", c.DNSNames)
+	c, err = Load(c, "", []Flag{{"dns_names", "on"}})
+	require.NoError(t, err)
+	require.Equal(t, "on", c.DNSNames)
+}
+
 func TestEmptyFileIsTheDefault(t *testing.T) {
 	for _, text := range []string{"", "\n", "# nothing yet\n"} {
 		c, err := Load(Default(), write(t, text), nil)
@@ -50,6 +59,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"class", "include: [internet]\n", nil, `include names "internet"`},
 		{"level", "level: L9\n", nil, `level is "L9", it must be L3, L2, L1, L0 or proc`},
 		{"redact", "redact: maybe\n", nil, `redact is "maybe"`},
+		{"DNS names", "dns_names: maybe\n", nil, `dns_names is "maybe", it must be on or off`},
 		{"flag", "", []Flag{{"max_pairs", "x"}}, `flag --max_pairs: "x" is not a valid value`},
 	}
 	for _, tt := range tests {

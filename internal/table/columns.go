@@ -61,7 +61,7 @@ func endpointColumns() []table.ColumnDefinition {
 		table.TextColumn("remote_address", table.ColumnDescription("Remote address"), table.IndexColumn()),
 		integer("remote_port", "Remote port"),
 		text("remote_hostname", "Name of the remote address, where it is known without looking it up"),
-		text("remote_hostname_source", "Where that name is known from: recorded"),
+		text("remote_hostname_source", "Where that name is known from: hosts (/etc/hosts), dns (an answer this host got from its name server) or recorded"),
 		text("destination_class", "public, private, same_subnet, metadata, loopback, loopback_proxy, link_local, multicast or broadcast"),
 	}
 }

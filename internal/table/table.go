@@ -56,6 +56,8 @@ type Host struct {
 	EnrichmentDropped uint64
 	EnrichmentError   string
 	HostPreload       bool
+	// DNSNames is "on" while names are taken from DNS, "off", or why they cannot be.
+	DNSNames string
 	// ProcessEvents: the kernel tells of processes that begin and end, so that the briefest are named.
 	ProcessEvents bool
 }
