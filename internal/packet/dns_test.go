@@ -41,7 +41,9 @@ func message(t testing.TB, change func(*dnsmessage.Message), name string, answer
 }
 
 func TestDecodeDNS(t *testing.T) {
-	addr := func(s string, ttl int) Answer { return Answer{netip.MustParseAddr(s), time.Duration(ttl) * time.Second} }
+	addr := func(s string, ttl int) Answer {
+		return Answer{netip.MustParseAddr(s), time.Duration(ttl) * time.Second}
+	}
 	aaaa := func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeAAAA }
 	tests := []struct {
 		name string
