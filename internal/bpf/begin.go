@@ -16,6 +16,7 @@ func (c *code) begin(cfg Config, m *maps) {
 	for _, at := range []int16{template + atTime, template + atBorn, report + reportTime, report + reportBorn} {
 		c.add(asm.StoreMem(asm.RFP, at, asm.R0, asm.DWord))
 	}
+	c.first(m)
 	c.add(asm.FnJiffies64.Call())
 	for _, at := range []int16{template + atTicks, template + atReported} {
 		c.add(asm.StoreMem(asm.RFP, at, asm.R0, asm.DWord))

@@ -1,7 +1,7 @@
 // Package bpf watches sends from inside the kernel: who opens TCP connections and what they carried (inet_sock_set_state), each
-// send call of every IP socket (sock_send_length), and where unconnected UDP datagrams go (cgroup/sendmsg4 and 6). It loads
-// programs, decodes their records and counts what was lost. It does not interpret: totals are the kernel's, and what of
-// them was told before is the caller's business.
+// send call of every IP socket (sock_send_length), where unconnected UDP datagrams go (cgroup/sendmsg4 and 6) and, on request,
+// who spoke first (cgroup/recvmsg4 and 6). It loads programs, decodes their records and counts what was lost. It does not
+// interpret: totals are the kernel's, and what of them was told before is the caller's business.
 //
 // The programs are assembled at run time from the layout in the kernel's own BTF: no compiler, no object file, nothing that
 // depends on the kernel version. Whether a program is granted is found out by attaching it. They watch all network
@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -41,7 +43,8 @@ type Config struct {
 	// long without sends Flush has the kernel forget a stream, default 10 s.
 	Window, Idle time.Duration
 
-	tick time.Duration // a jiffy
+	tick   time.Duration // a jiffy
+	settle time.Duration // how long after Hear a first is not certain, for what it answers may have been there before
 }
 
 func (c *Config) setDefaults() error {
@@ -56,6 +59,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Idle == 0 {
 		c.Idle = 10 * time.Second
+	}
+	if c.settle == 0 {
+		c.settle = 5 * time.Second
 	}
 	c.tick = jiffy()
 	if c.Ring < os.Getpagesize() || c.Ring > 1<<30 || c.Ring&(c.Ring-1) != 0 || c.MaxStreams < 1 || c.MaxStreams > 1<<22 ||
@@ -72,6 +78,8 @@ const (
 	SendCalls = "tp_btf/sock_send_length"
 	Peers4    = "cgroup/sendmsg4"
 	Peers6    = "cgroup/sendmsg6"
+	Hears4    = "cgroup/recvmsg4"
+	Hears6    = "cgroup/recvmsg6"
 )
 
 // Refusal is a part the kernel did not grant.
@@ -105,10 +113,12 @@ type Tracer struct {
 	maps     *maps
 	programs []*ebpf.Program
 	links    []link.Link
-	missing  []*Refusal
 	reader   *ringbuf.Reader
 	record   ringbuf.Record
 	streams  *streams // nil if send calls are not watched
+
+	mu      sync.Mutex
+	missing []*Refusal // guarded by mu
 }
 
 // Open attaches the programs. It fails with a *Refusal if not even connections can be watched.
@@ -143,17 +153,18 @@ func (t *Tracer) openSends(f *fields) {
 		err = t.trace("sock_send_length", sendsProgram(f, t.maps, t.cfg))
 	}
 	if err != nil {
-		t.missing = append(t.missing, refuse(SendCalls, errors.Join(err, streams.close(), t.maps.forgetSends())))
+		t.lack(refuse(SendCalls, errors.Join(err, streams.close(), t.maps.forgetSends())))
 		return
 	}
 	t.streams = streams
 	if t.cfg.Cgroup == "" {
 		none := fmt.Errorf("no cgroup2 hierarchy: %w", unix.ENOENT)
-		t.missing = append(t.missing, refuse(Peers4, none), refuse(Peers6, none))
+		t.lack(refuse(Peers4, none))
+		t.lack(refuse(Peers6, none))
 		return
 	}
-	t.intercept(Peers4, ebpf.AttachCGroupUDP4Sendmsg, peersProgram(t.maps, unix.AF_INET))
-	t.intercept(Peers6, ebpf.AttachCGroupUDP6Sendmsg, peersProgram(t.maps, unix.AF_INET6))
+	_ = t.intercept(Peers4, ebpf.AttachCGroupUDP4Sendmsg, peersProgram(t.maps, unix.AF_INET)) // Missing tells
+	_ = t.intercept(Peers6, ebpf.AttachCGroupUDP6Sendmsg, peersProgram(t.maps, unix.AF_INET6))
 }
 
 // trace attaches instructions to a tracepoint.
@@ -172,26 +183,37 @@ func (t *Tracer) trace(to string, instructions asm.Instructions) error {
 	return nil
 }
 
-// intercept attaches instructions to the sends of the processes in the cgroup.
-func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.Instructions) {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "bw_peers", Type: ebpf.CGroupSockAddr, AttachType: how,
+// intercept attaches instructions to what the processes in the cgroup send or receive. Missing tells of a refusal too.
+func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.Instructions) error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "bw_" + part[len("cgroup/"):], Type: ebpf.CGroupSockAddr, AttachType: how,
 		Instructions: instructions, License: License})
 	if err == nil {
 		t.programs = append(t.programs, p)
 		var l link.Link
 		if l, err = link.AttachCgroup(link.CgroupOptions{Path: t.cfg.Cgroup, Attach: how, Program: p}); err == nil {
 			t.links = append(t.links, l)
-			return
+			return nil
 		}
 	}
-	t.missing = append(t.missing, refuse(part, err))
+	return t.lack(refuse(part, err))
+}
+
+func (t *Tracer) lack(r *Refusal) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.missing = append(t.missing, r)
+	return r
 }
 
 // Sends reports whether send calls are watched.
 func (t *Tracer) Sends() bool { return t.streams != nil }
 
 // Missing returns the parts asked for that the kernel refused.
-func (t *Tracer) Missing() []*Refusal { return t.missing }
+func (t *Tracer) Missing() []*Refusal {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.missing)
+}
 
 // Close detaches the programs and frees what they kept; a Next under way ends.
 func (t *Tracer) Close() error {

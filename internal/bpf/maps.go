@@ -18,6 +18,7 @@ type maps struct {
 	pending  *ebpf.Map // a word for each slot, shared with us: 1 if no report has told of its totals
 	free     *ebpf.Map // a stack of the slots nobody uses
 	crowd    *ebpf.Map // thread → where its sendmsg under way goes
+	firsts   *ebpf.Map // socket and peer → whose their first datagram was
 	counters *ebpf.Map // per CPU
 	barrier  *ebpf.Map // see quiesce
 	ring     *ebpf.Map
@@ -71,6 +72,8 @@ func newMaps(cfg Config) (m *maps, err error) {
 	if cfg.Cgroup != "" {
 		make(&m.crowd, ebpf.MapSpec{Name: "bw_crowd", Type: ebpf.LRUHash, KeySize: 8, ValueSize: peerSize,
 			MaxEntries: maxCrowd})
+		make(&m.firsts, ebpf.MapSpec{Name: "bw_firsts", Type: ebpf.LRUHash, KeySize: firstSize, ValueSize: 8,
+			MaxEntries: maxFirsts})
 	}
 	for slot := streams; slot > 0 && err == nil; slot-- { // 0 stands for none
 		err = m.free.Update(nil, slot, ebpf.UpdateAny)
@@ -90,7 +93,7 @@ func words(size uint32) btf.Type {
 // forgetSends closes what only the programs for sends use.
 func (m *maps) forgetSends() error {
 	var errs []error
-	for _, one := range []**ebpf.Map{&m.index, &m.slots, &m.pending, &m.free, &m.barrier, &m.crowd} {
+	for _, one := range []**ebpf.Map{&m.index, &m.slots, &m.pending, &m.free, &m.barrier, &m.crowd, &m.firsts} {
 		if *one != nil {
 			errs = append(errs, (*one).Close())
 			*one = nil

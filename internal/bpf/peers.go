@@ -51,19 +51,23 @@ func peersProgram(m *maps, family int32) asm.Instructions {
 
 // named fills the peer at base+at from the address the call names.
 func (c *code) named(context, base asm.Register, at int16, family int32) {
+	c.user(context, base, at+atFamily, at+atRemote, family)
+	c.add(asm.StoreImm(base, at+peerFresh, 1, asm.Word))
+}
+
+// user copies the family and port, and the address, of a struct bpf_sock_addr (linux/bpf.h).
+func (c *code) user(context, base asm.Register, at, address int16, family int32) {
 	const userIP4, userIP6, userPort = 4, 8, 24
-	address := at + atRemote
-	c.add(asm.StoreImm(base, at+atFamily, int64(family), asm.Half))
-	c.add(asm.LoadMem(asm.R1, context, userPort, asm.Word), asm.StoreMem(base, at+atRemotePort, asm.R1, asm.Half))
+	c.add(asm.StoreImm(base, at, int64(family), asm.Half))
+	c.add(asm.LoadMem(asm.R1, context, userPort, asm.Word), asm.StoreMem(base, at+2, asm.R1, asm.Half))
 	if family == unix.AF_INET {
 		c.zero(base, address, 16)
 		c.add(asm.LoadMem(asm.R1, context, userIP4, asm.Word), asm.StoreMem(base, address, asm.R1, asm.Word))
-	} else {
-		for n := int16(0); n < 16; n += 4 {
-			c.add(asm.LoadMem(asm.R1, context, userIP6+n, asm.Word), asm.StoreMem(base, address+n, asm.R1, asm.Word))
-		}
+		return
 	}
-	c.add(asm.StoreImm(base, at+peerFresh, 1, asm.Word))
+	for n := int16(0); n < 16; n += 4 {
+		c.add(asm.LoadMem(asm.R1, context, userIP6+n, asm.Word), asm.StoreMem(base, address+n, asm.R1, asm.Word))
+	}
 }
 
 // peer fills in the family and address of the template if the send under way named one, and goes to found; else it goes on, with the

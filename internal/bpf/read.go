@@ -63,8 +63,12 @@ func (t *Tracer) decode(e *Event, b []byte) bool {
 	if !e.decode(b) {
 		return false
 	}
-	if e.Kind == Closed && t.streams != nil {
+	switch {
+	case t.streams == nil:
+	case e.Kind == Closed:
 		t.streams.ended(e, b)
+	case e.Kind == Sent:
+		t.streams.ask(e)
 	}
 	return true
 }

@@ -68,7 +68,7 @@ const (
 	atCgroup     = 128 // u64
 	atStart      = 136 // u64, of the process, CLOCK_BOOTTIME
 	atComm       = 144 // 16 bytes
-	atOpened     = 160 // u64
+	atOpened     = 160 // u64; of a stream: atFirstWas
 	atSize       = 168 // u64; at CLOSE bytes_sent − bytes_retrans
 	atReceived   = 176 // u64
 	atPrevious   = 184 // u64, time of the report before
@@ -134,6 +134,8 @@ type Event struct {
 	// Bound: the program chose the local port. Untracked: there was no slot for the stream, Bytes and Sends are of this
 	// send alone. MPTCP: the connection is a subflow; its payload is counted by the sends on its MPTCP socket.
 	Bound, Untracked, MPTCP bool
+	// First is whose the first datagram between this socket and the peer was (Sent, Totals, Forgotten).
+	First First
 }
 
 // decode fills e from a record, all but what depends on the tick. It is false for what no program of ours makes.
@@ -169,6 +171,7 @@ func (e *Event) decode(b []byte) bool {
 	state := u16(atState)
 	e.Connected = kind == Opened || (kind == Closed && state != synSent && state != synReceived)
 	e.Bound, e.Untracked, e.MPTCP = flags&flagBound != 0, flags&flagUntracked != 0, flags&flagMPTCP != 0
+	e.First = NotAsked
 	return true
 }
 

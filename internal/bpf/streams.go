@@ -23,6 +23,7 @@ type streams struct {
 	known  []known // by slot, as far as slots were used
 	closed []uint32
 	looked int64 // when idle streams were looked for
+	heard  int64 // from when on what is received was heard, 0 if it is not
 }
 
 // known is what does not change of a stream.
@@ -96,6 +97,7 @@ func (s *streams) find(slot uint32, born uint64) *known {
 	if !k.event.decode(record) {
 		return nil
 	}
+	s.ask(&k.event)
 	k.born, k.event.Stream = born, slot
 	return k
 }

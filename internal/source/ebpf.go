@@ -89,8 +89,10 @@ func ephemeralFrom() uint16 {
 // (Aggregated, with the time of the last). At Connections a connection is reported when it is established and, with what it
 // carried, when it ends; what it sends meanwhile is for a sampler to tell, see Backfill.
 //
-// UDP has no handshake, so who began is inferred: an unbound socket speaks first; a bound one answers if its port is of a lower
-// class (well-known, registered, ephemeral) than its peer's, and what it sends otherwise is Inferred.
+// UDP has no handshake, so who began is a question. A socket whose port the kernel chose speaks first, or nobody would know it. Of
+// one whose program chose the port, the programs hear who spoke first, from the first such socket on that sends beyond this
+// host. Where they do not, it answers if its port is of a lower class (well-known, registered, ephemeral) than its peer's, and
+// what it sends otherwise is Inferred.
 type EBPF struct {
 	ledger
 	cfg    EBPFConfig
@@ -103,6 +105,7 @@ type EBPF struct {
 	streams []stream // by number, as far as there were any
 	live    int      // of them
 	lost    uint64
+	hears   bool // or has tried to
 
 	state       sync.Mutex
 	connections map[uint64]*traced // by cookie, guarded by state

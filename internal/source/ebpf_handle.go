@@ -174,8 +174,14 @@ func (s *stream) quality() send.Quality {
 
 // direction tells whether a datagram socket answers, and whether that is a guess.
 func (e *EBPF) direction(b *bpf.Event) (inbound, inferred bool) {
-	if !b.Bound {
+	switch {
+	case !b.Bound, b.First == bpf.Ours:
 		return false, false
+	case b.First == bpf.Theirs:
+		return true, false
+	case b.First == bpf.NotHeard && !e.hears && !b.Remote.Addr().IsLoopback():
+		e.hears = true
+		_ = e.tracer.Hear() // Missing tells of a refusal, and quality of what it costs
 	}
 	class := func(at netip.AddrPort) int {
 		switch {

@@ -235,22 +235,28 @@ func TestDatagramDirection(t *testing.T) {
 	tests := []struct {
 		name          string
 		bound         bool
+		first         bpf.First
 		local, remote string
 		inbound       bool
 		want          send.Quality
 	}{
-		{"client", false, "10.0.0.1:40000", "192.0.2.1:53", false, send.Exact},
-		{"time server answers", true, "10.0.0.1:123", "192.0.2.1:50000", true, 0},
-		{"time server answers one behind an address translator", true, "10.0.0.1:123", "192.0.2.1:2000", true, 0},
-		{"application server answers", true, "10.0.0.1:5000", "192.0.2.1:50000", true, 0},
-		{"symmetric time client", true, "10.0.0.1:123", "192.0.2.1:123", false, send.Inferred},
-		{"bound client", true, "10.0.0.1:40000", "192.0.2.1:53", false, send.Inferred},
+		{"client", false, bpf.NotAsked, "10.0.0.1:40000", "192.0.2.1:53", false, send.Exact},
+		{"time server answers", true, bpf.NotAsked, "10.0.0.1:123", "192.0.2.1:50000", true, 0},
+		{"time server answers one behind an address translator", true, bpf.NotAsked, "10.0.0.1:123", "192.0.2.1:2000", true, 0},
+		{"application server answers", true, bpf.NotAsked, "10.0.0.1:5000", "192.0.2.1:50000", true, 0},
+		{"symmetric time client", true, bpf.NotAsked, "10.0.0.1:123", "192.0.2.1:123", false, send.Inferred},
+		{"bound client", true, bpf.NotAsked, "10.0.0.1:40000", "192.0.2.1:53", false, send.Inferred},
+		{"time server answers its like", true, bpf.Theirs, "10.0.0.1:123", "192.0.2.1:123", true, 0},
+		{"tunnel answers", true, bpf.Theirs, "10.0.0.1:51820", "192.0.2.1:40000", true, 0},
+		{"symmetric time client, heard", true, bpf.Ours, "10.0.0.1:123", "192.0.2.1:123", false, send.Exact},
+		{"implant that looks like a time server", true, bpf.Ours, "10.0.0.1:123", "192.0.2.1:50000", false, send.Exact},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e, got := handler(EverySend)
-			e.handle(&bpf.Event{Kind: bpf.Sent, Stream: 1, Cookie: 5, Protocol: uint8(send.UDP), Bound: tt.bound, At: 10, Size: 7, Bytes: 7,
-				Sends: 1, Local: netip.MustParseAddrPort(tt.local), Remote: netip.MustParseAddrPort(tt.remote)})
+			e.handle(&bpf.Event{Kind: bpf.Sent, Stream: 1, Cookie: 5, Protocol: uint8(send.UDP), Bound: tt.bound, First: tt.first,
+				At: 10, Size: 7, Bytes: 7, Sends: 1, Local: netip.MustParseAddrPort(tt.local),
+				Remote: netip.MustParseAddrPort(tt.remote)})
 			if tt.inbound {
 				require.Empty(t, *got)
 				require.Equal(t, uint64(1), e.counters.Passive)
