@@ -171,6 +171,9 @@ func (w *witness) look(pid int32, stat *procfs.PIDStat) (*image, error) {
 	defer p.Close()
 	i := &image{}
 	perished := w.r.perishable(p, &w.buffer, &i.info)
+	if set, err := p.HasEnv(&w.buffer, process.Preloads(i.info.Program.Path)); err == nil {
+		i.info.Preload, i.info.EnvironRead = set, true
+	}
 	lost := w.r.lasting(p, &w.buffer, &i.info, stat)
 	if stat.KernelThread() {
 		return nil, errKernelThread

@@ -83,3 +83,10 @@ func (k *kin) ancestry(i *process.Info) {
 		i.GrandparentPath, i.GrandparentCmdline = k.grandparent.image.info.Program.Path, k.grandparent.image.info.Cmdline
 	}
 }
+
+// environment adds what was seen of the environment, if it was that of the same image.
+func (k *kin) environment(i *process.Info, stack uint64) {
+	if k.image != nil && k.image.stack == stack {
+		i.Preload, i.EnvironRead = k.image.info.Preload, k.image.info.EnvironRead
+	}
+}

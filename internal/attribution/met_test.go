@@ -2,11 +2,13 @@ package attribution
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 )
 
@@ -31,4 +33,24 @@ func TestMetOnce(t *testing.T) {
 	want, err := os.Stat("/bin/sleep")
 	require.NoError(t, err)
 	require.Equal(t, want.Size(), met[0].Executable.Size)
+}
+
+// TestEnvironmentOfOneShotProcesses: what was preloaded into a process is known though it has ended.
+func TestEnvironmentOfOneShotProcesses(t *testing.T) {
+	r := witnessing(t, Config{})
+	for env, want := range map[string]bool{"LD_PRELOAD=/nonexistent.so": true, "LD_PRELOADED=1": false} {
+		require.Eventually(t, func() bool { // where this host had the CPU in time
+			cmd := exec.Command("/bin/true")
+			cmd.Env = []string{env}
+			require.NoError(t, cmd.Run())
+			id, _, ok := r.OwnerOf(sent(cmd.Process.Pid, boottime.Now(), uint64(cmd.Process.Pid)))
+			info, _ := r.Process(id)
+			if !ok || !info.EnvironRead {
+				return false
+			}
+			require.Equal(t, want, info.Preload)
+			require.True(t, info.Executable.Known())
+			return true
+		}, waitAtMost, pollEvery)
+	}
 }

@@ -9,6 +9,7 @@ func (r *Resolver) enroll(info process.Info, stack uint64, now int64) *entry {
 	witnessed := k != nil && k.is(info.ID.StartTicks)
 	if witnessed {
 		k.ancestry(&info)
+		k.environment(&info, stack)
 	}
 	e := r.processes.add(info, stack, now)
 	if witnessed {

@@ -16,14 +16,6 @@ import (
 // deleted is what the kernel appends to the path of an executable that has been unlinked.
 const deleted = " (deleted)"
 
-// preloads are the variables that have ld.so(8) load code into any program, interpreterPreloads those that have the common
-// interpreters run code beside the script.
-var (
-	preloads            = []string{"LD_PRELOAD", "LD_AUDIT"}
-	interpreterPreloads = append(slices.Clone(preloads), "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PERL5LIB", "PERL5OPT",
-		"RUBYLIB", "RUBYOPT", "NODE_OPTIONS", "NODE_PATH", "BASH_ENV", "JAVA_TOOL_OPTIONS", "LUA_INIT", "PHPRC")
-)
-
 // examiner looks at processes, one at a time, what perishes first.
 type examiner struct {
 	*Enricher
@@ -33,18 +25,16 @@ type examiner struct {
 // examine remembers what can be told of a process.
 func (x *examiner) examine(info process.Info) {
 	x.counters.examined.Add(1)
-	s := &subject{terminal: info.Terminal}
+	s := &subject{terminal: info.Terminal, preload: info.Preload, environRead: info.EnvironRead}
 	p, alive := x.open(&info)
 	if alive {
 		defer p.Close()
-		names := preloads
-		if process.IsInterpreter(info.Program.Path) {
-			names = interpreterPreloads
-		}
-		set, err := p.HasEnv(&x.buffer, names)
-		s.preload, s.environRead = set, err == nil
 	} else {
 		x.counters.late.Add(1)
+	}
+	if alive && !s.environRead {
+		set, err := p.HasEnv(&x.buffer, process.Preloads(info.Program.Path))
+		s.preload, s.environRead = set, err == nil
 	}
 	if info.Executable.Known() {
 		var from *procfs.PID

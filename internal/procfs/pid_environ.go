@@ -18,7 +18,8 @@ const maxName = 62
 var errEnviron = errors.New("procfs: environ without end")
 
 // HasEnv reports whether the environment the process was started with has one of the variables with a value, from
-// /proc/PID/environ, proc_pid_environ(5). The process may since have overwritten it. Nothing of it is kept.
+// /proc/PID/environ, proc_pid_environ(5). The process may since have overwritten it. Nothing of it is kept. It fails with
+// ErrGone for a process that is exiting and has given its memory up.
 func (p PID) HasEnv(b *Buffer, names []string) (bool, error) {
 	b.grow()
 	fd, err := unix.Openat(p.dir, "environ", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -35,6 +36,9 @@ func (p PID) HasEnv(b *Buffer, names []string) (bool, error) {
 			continue
 		case err != nil:
 			return false, pidError("environ", err)
+		case n == 0 && total == 0:
+			_, err := p.readlink("exe", b) // goes together with the memory, and without that the environment reads as empty
+			return false, err
 		case n == 0:
 			return scan.end(), nil
 		}

@@ -75,6 +75,20 @@ func TestEnvironOfARealProcess(t *testing.T) {
 	}
 }
 
+func TestEnvironOfAZombie(t *testing.T) {
+	cmd := exec.Command("/bin/true")
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Wait() }()
+	p, err := New("").OpenPID(int32(cmd.Process.Pid))
+	require.NoError(t, err)
+	defer p.Close()
+	var b Buffer
+	var stat PIDStat
+	require.Eventually(t, func() bool { return p.Stat(&b, &stat) == nil && stat.State == 'Z' }, 10*time.Second, time.Millisecond)
+	_, err = p.HasEnv(&b, loaders)
+	require.ErrorIs(t, err, ErrGone)
+}
+
 func TestExecutableOfARealProcess(t *testing.T) {
 	p := openSelf(t)
 	var byLink unix.Statx_t
