@@ -34,7 +34,8 @@ type Config struct {
 	MaxText int
 	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 65536.
 	MaxSockets int
-	// KeepExited is how long a process that has ended can still be described. Default 30 min.
+	// KeepExited is how long a process that has ended can still be described; the last one of each program is kept while there
+	// is room. Default 30 min.
 	KeepExited time.Duration
 	// FullScanEvery is the least time between two scans of all descriptors of the host. Default 5 s.
 	FullScanEvery time.Duration

@@ -29,6 +29,8 @@ type processes struct {
 	limit, textLimit int
 	byID             map[process.ID]*entry
 	live             map[int32]*entry
+	// latest is the last process of each program.
+	latest map[process.Program]*entry
 	// exited are the ended ones, longest ago first.
 	exited []*entry
 	// pending await their full description.
@@ -43,6 +45,7 @@ type processes struct {
 func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
 	if t.byID == nil {
 		t.byID, t.live = make(map[process.ID]*entry), make(map[int32]*entry)
+		t.latest = make(map[process.Program]*entry)
 	}
 	if old := t.live[info.ID.PID]; old != nil && old.info.ID != info.ID && !info.Exited {
 		t.exit(old, now)
@@ -56,7 +59,9 @@ func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
 		}
 	}
 	t.text += textOf(info) - textOf(e.info)
+	t.unlatest(e) // it may run another program now
 	e.info, e.stack = info, stack
+	t.latest[info.Program] = e
 	e.checked.Store(now)
 	t.touch(e)
 	if len(t.pending) >= t.limit {
@@ -104,10 +109,27 @@ func (t *processes) exit(e *entry, now int64) {
 	t.exited = append(t.exited, e)
 }
 
-// expire forgets the processes that ended before the given instant.
-func (t *processes) expire(before int64) {
-	for len(t.exited) > 0 && t.exited[0].ended < before {
-		t.drop(t.exited[0])
+// expire forgets the processes that ended before the given instant, but for the last one of each program: what is run from
+// time to time is a program's only witness in between. That goes to the end of the queue, to go when there is no room.
+func (t *processes) expire(before, now int64) {
+	for range len(t.exited) {
+		e := t.exited[0]
+		if e.ended >= before {
+			return
+		}
+		if t.latest[e.info.Program] != e {
+			t.drop(e)
+			continue
+		}
+		e.ended = now
+		t.exited = append(t.exited[1:], e)
+	}
+}
+
+// unlatest takes e from latest if it is there.
+func (t *processes) unlatest(e *entry) {
+	if t.latest[e.info.Program] == e {
+		delete(t.latest, e.info.Program)
 	}
 }
 
@@ -146,6 +168,7 @@ func (t *processes) drop(e *entry) {
 		t.exited[0] = nil
 		t.exited = t.exited[1:]
 	}
+	t.unlatest(e)
 	t.text -= textOf(e.info)
 	e.info = process.Info{ID: id, Program: e.info.Program, Exited: e.exited}
 	e.evicted = true

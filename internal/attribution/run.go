@@ -87,7 +87,7 @@ func (r *Resolver) reap(e *enricher) {
 			recheck = append(recheck, owner.info.ID)
 		}
 	}
-	r.processes.expire(now - int64(r.config.KeepExited))
+	r.processes.expire(now-int64(r.config.KeepExited), now)
 	for pid, k := range r.lineage.byPID {
 		if k.ended == 0 && k.born < began && !there[pid] && whole {
 			r.lineage.end(k, began) // that was not reported, or taken back

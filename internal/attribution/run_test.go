@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,10 +90,37 @@ func TestExitedProcessKeepsItsDescription(t *testing.T) {
 	require.Equal(t, 1, r.Stats().Exited)
 
 	r.mu.Lock()
-	r.processes.expire(r.now() + 1)
+	r.processes.expire(r.now()+1, r.now()+1)
 	r.mu.Unlock()
 	_, ok = r.Process(id)
-	require.False(t, ok)
+	require.True(t, ok, "the last of its program")
+}
+
+// TestTheLastProcessOfAProgramStays: a program that runs once an hour is described in between, by its latest run alone.
+func TestTheLastProcessOfAProgramStays(t *testing.T) {
+	p := processes{limit: 100, textLimit: 1 << 20}
+	info := func(pid int32, path string) process.Info {
+		return process.Info{ID: process.ID{PID: pid, StartTicks: 1}, Program: process.Program{Path: path}, Exited: true}
+	}
+	for n := range int32(50) {
+		p.add(info(n, "/usr/bin/curl"), 0, int64(n))
+	}
+	p.add(info(50, "/usr/bin/wget"), 0, 50)
+	for now := int64(100); now < 1000; now += 100 {
+		p.expire(now, now)
+		require.Len(t, p.byID, 2)
+		require.NotNil(t, p.byID[info(49, "").ID])
+		require.NotNil(t, p.byID[info(50, "").ID])
+		require.Len(t, p.exited, 2)
+	}
+	p.add(info(49, "/bin/sh"), 0, 1000) // it was another program in the end
+	require.Len(t, p.latest, 2)
+	for n := range int32(1000) {
+		p.add(info(1000+n, "/bin/"+strconv.Itoa(int(n))), 0, 1000)
+		require.LessOrEqual(t, len(p.byID), 100)
+		require.Equal(t, len(p.byID), len(p.exited))
+		require.LessOrEqual(t, len(p.latest), 100)
+	}
 }
 
 // TestExecIsNoticed: the process stays, the program does not.
