@@ -41,6 +41,7 @@ type instrument struct {
 	store      *history.Store
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
+	namespaces *namespaces
 	reconnects func() uint64
 }
 
@@ -77,15 +78,17 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	background = append(background, in.enriching(outbound)...)
 	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging)
+	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) })
+	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
 	in.sensor, err = sensor.New(sensor.Config{
-		Ladders: ladders(cfg, func(s send.Socket) { resolver.Owner(s, 0) }),
+		Ladders: out.own(),
 		Owner:   resolver.OwnerOf,
 		Forget:  resolver.Forget,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep, in.namespaces.run}, background...),
 		Log:        log,
 	})
 	if err != nil {
@@ -157,6 +160,8 @@ func (in *instrument) host(configHash string) table.Host {
 	known := in.resolver.Stats()
 	h.Unreadable, h.Hidden, h.Deferred = uint64(known.Unreadable), known.Hidden, known.Deferred
 	h.ProcessEvents = known.Events.Active
+	others := in.namespaces.stats()
+	h.NetNamespaces, h.NetNamespacesWatched = others.Found, others.Watched
 	in.examined(&h)
 	return h
 }

@@ -2,55 +2,126 @@ package main
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/namespace"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
 	"github.com/beaconwatch/beaconwatch/internal/source"
 )
 
-// ladders is how each protocol is watched, best source first.
-func ladders(cfg config.Config, meet func(send.Socket)) []sensor.Ladder {
-	period := time.Duration(cfg.SamplePeriod)
-	tcp := source.TCPConfig{MinPeriod: period, Budget: cfg.CPUBudget, Meet: meet}
-	// UDP and raw sockets have no counters to read: a look finds opens and closes only, which their notices tell as well
-	udp := source.UDPDiagConfig{MinPeriod: max(period, 250*time.Millisecond), Budget: cfg.CPUBudget / 4}
-	// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
-	proc := func(budget float64, least time.Duration, protocols ...send.Protocol) func() (sensor.Source, error) {
-		return open(func() (*source.ProcNet, error) {
-			return source.NewProcNet(source.ProcNetConfig{Protocols: protocols, MinPeriod: max(period, least), Budget: budget})
-		})
+// lookout is how this host is watched: in the sensor's own network namespace and in the others.
+type lookout struct {
+	cfg   config.Config
+	meet  func(send.Socket)
+	trace *tracing
+	// the budget of each protocol is one for all namespaces
+	tcpShare, udpShare, rawShare source.Share
+}
+
+// newLookout decides by the configuration. meet is told of sockets whose owner must be looked for at once.
+func newLookout(cfg config.Config, meet func(send.Socket)) *lookout {
+	l := &lookout{cfg: cfg, meet: meet}
+	l.trace = newTracing(l.tcp(source.Place{}))
+	return l
+}
+
+// own are the ladders of the sensor's own network namespace, best source first. The programs of eBPF see the others as well.
+func (l *lookout) own() []sensor.Ladder {
+	ladders := l.trace.yieldingAll(l.plain(source.Place{}, ""))
+	tcp, udp, raw := &ladders[0].Rungs, &ladders[1].Rungs, &ladders[2].Rungs
+	switch l.cfg.Level {
+	case "L3":
+		*tcp = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: l.trace.open(source.EverySend)},
+			{Name: "ebpf", Level: "L2", Open: l.trace.open(source.Connections)}}, *tcp...)
+		*udp = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: l.trace.share("udp")}}, *udp...)
+		*raw = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: l.trace.share("raw")}}, *raw...)
+	case "L2":
+		*tcp = append([]sensor.Rung{{Name: "ebpf", Level: "L2", Open: l.trace.open(source.Connections)}}, *tcp...)
 	}
-	datagrams := source.PacketConfig{Meet: meet}
+	return ladders
+}
+
+// tcp configures what watches TCP by sock_diag.
+func (l *lookout) tcp(in source.Place) source.TCPConfig {
+	in.Share = &l.tcpShare
+	return source.TCPConfig{Place: in, MinPeriod: time.Duration(l.cfg.SamplePeriod), Budget: l.cfg.CPUBudget, Meet: l.meet}
+}
+
+// plain are the ladders of one network namespace without eBPF: those of TCP, UDP and raw sockets, in this order. owner is a
+// process in it, where the sensor may not enter it; empty for the sensor's own.
+func (l *lookout) plain(in source.Place, owner string) []sensor.Ladder {
+	cfg := l.cfg
+	period := time.Duration(cfg.SamplePeriod)
+	tcp := l.tcp(in)
+	in.Share = &l.udpShare
+	datagrams := source.PacketConfig{Place: in, Meet: l.meet}
+	// UDP and raw sockets have no counters to read: a look finds opens and closes only, which their notices tell as well
+	udp := source.UDPDiagConfig{Place: in, MinPeriod: max(period, 250*time.Millisecond), Budget: cfg.CPUBudget / 4}
+	proc := func(share *source.Share, budget float64, least time.Duration, protocols ...send.Protocol) sensor.Rung {
+		in.Share = share
+		cfg := source.ProcNetConfig{Place: in, Protocols: protocols, MinPeriod: max(period, least), Budget: budget}
+		return sensor.Rung{Name: "proc", Level: "proc", Open: open(func() (*source.ProcNet, error) {
+			p, err := source.NewProcNet(cfg)
+			if owner != "" && errors.Is(err, unix.EPERM) { // it may be looked at all the same
+				cfg := cfg
+				cfg.Owner, cfg.NetNS = owner, 0
+				p, err = source.NewProcNet(cfg)
+			}
+			return p, err
+		})}
+	}
 	tcpRungs := []sensor.Rung{
 		{Name: "packet", Level: "L1", Open: open(func() (*source.TriggeredTCP, error) { return source.NewTriggeredTCP(tcp) })},
 		{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
-		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget, 100*time.Millisecond, send.TCP)},
+		// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
+		proc(&l.tcpShare, cfg.CPUBudget, 100*time.Millisecond, send.TCP),
 	}
 	udpRungs := []sensor.Rung{
 		{Name: "packet", Level: "L1", Open: open(func() (*source.Packet, error) { return source.NewPacket(datagrams) })},
 		{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
-		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, 250*time.Millisecond, send.UDP)},
+		proc(&l.udpShare, cfg.CPUBudget/4, 250*time.Millisecond, send.UDP),
 	}
-	rawRungs := []sensor.Rung{
-		{Name: "proc", Level: "proc", Open: proc(cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)},
-	}
-	trace := newTracing(tcp)
+	rawRungs := []sensor.Rung{proc(&l.rawShare, cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)}
 	switch cfg.Level {
-	case "L3":
-		tcpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.open(source.EverySend)},
-			{Name: "ebpf", Level: "L2", Open: trace.open(source.Connections)}}, tcpRungs...)
-		udpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.share("udp")}}, udpRungs...)
-		rawRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L3", Open: trace.share("raw")}}, rawRungs...)
-	case "L2":
-		tcpRungs = append([]sensor.Rung{{Name: "ebpf", Level: "L2", Open: trace.open(source.Connections)}}, tcpRungs...)
 	case "L0":
 		tcpRungs, udpRungs = tcpRungs[1:], udpRungs[1:]
 	case "proc":
 		tcpRungs, udpRungs = tcpRungs[2:], udpRungs[2:]
 	}
-	return []sensor.Ladder{{Protocol: "tcp", Rungs: tcpRungs}, {Protocol: "udp", Rungs: udpRungs}, {Protocol: "raw", Rungs: rawRungs}}
+	return []sensor.Ladder{{Protocol: "tcp", NetNS: in.NetNSInode, Rungs: tcpRungs}, {Protocol: "udp", NetNS: in.NetNSInode, Rungs: udpRungs},
+		{Protocol: "raw", NetNS: in.NetNSInode, Rungs: rawRungs}}
+}
+
+// elsewhere are the ladders of another network namespace: what the programs of eBPF do not tell of it. At L3 that is TCP
+// connections that were there before them, at L2 also what goes on in connections, UDP and raw sockets.
+func (l *lookout) elsewhere(n namespace.Namespace, t told) []sensor.Ladder {
+	in := source.Place{NetNS: int(n.File.Fd()), NetNSInode: n.Inode, Gate: n.Gate}
+	ladders := l.plain(in, strconv.Itoa(int(n.PID)))
+	tcp, udp, raw := ladders[0], ladders[1], ladders[2]
+	ladders = nil
+	switch every := t.by != nil && t.by.Level() == source.EverySend; {
+	case every && !n.Found: // it is younger than the programs
+	case t.by != nil:
+		cfg := l.tcp(in)
+		cfg.TakenOver = every
+		tcp.Rungs = []sensor.Rung{{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(cfg) })}}
+		fallthrough
+	default:
+		ladders = append(ladders, tcp)
+	}
+	if !t.udp {
+		ladders = append(ladders, udp)
+	}
+	if !t.raw {
+		ladders = append(ladders, raw)
+	}
+	return l.trace.yieldingAll(ladders)
 }
 
 // watcher is what every source of package source offers.

@@ -25,12 +25,13 @@ type tracing struct {
 	mu        sync.Mutex
 	attempted chan struct{} // closed once the ladder of TCP has asked the kernel
 	asked     bool
-	current   *traced // at level L3 only, while it is open
+	current   *traced // while it is open
 	receivers map[string]source.Emit
+	changed   chan struct{} // closed when current or receivers change
 }
 
 func newTracing(sampler source.TCPConfig) *tracing {
-	return &tracing{sampler: sampler, attempted: make(chan struct{}), receivers: map[string]source.Emit{}}
+	return &tracing{sampler: sampler, attempted: make(chan struct{}), receivers: map[string]source.Emit{}, changed: make(chan struct{})}
 }
 
 // traced runs the programs and, beside them, a sampler that they hold to what they did not tell.
@@ -49,7 +50,7 @@ func (t *tracing) open(level source.Level) func() (sensor.Source, error) {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if !t.asked {
+		if !t.asked && (err == nil || level == source.Connections) {
 			t.asked = true
 			close(t.attempted)
 		}
@@ -57,8 +58,9 @@ func (t *tracing) open(level source.Level) func() (sensor.Source, error) {
 			return nil, err
 		}
 		r := &traced{EBPF: e, owner: t, ended: make(chan struct{})}
-		if level == source.EverySend {
+		if t.current == nil || level > t.current.Level() {
 			t.current = r
+			t.change()
 		}
 		return rung{r}, nil
 	}
@@ -99,8 +101,20 @@ func (r *traced) leave() {
 	defer r.owner.mu.Unlock()
 	if r.owner.current == r {
 		r.owner.current = nil
+		r.owner.change()
 	}
 	close(r.ended)
+}
+
+// await waits until the kernel was asked for the programs, if the level allows for any.
+func (t *tracing) await(ctx context.Context, level string) {
+	if level != "L3" && level != "L2" {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-t.attempted:
+	}
 }
 
 func (t *tracing) route(s send.Send, tcp source.Emit) {
@@ -139,7 +153,7 @@ func (t *tracing) share(protocol string) func() (sensor.Source, error) {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.current == nil {
+		if t.current == nil || t.current.Level() < source.EverySend {
 			return nil, errors.New("the programs that tell every send are not attached")
 		}
 		return rung{&shared{protocol: protocol, owner: t, on: t.current,
@@ -175,7 +189,10 @@ func (s *shared) Stats() source.Stats {
 func (t *tracing) receive(protocol string, emit source.Emit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.receivers[protocol] = emit
+	if t.receivers[protocol] = emit; emit == nil {
+		delete(t.receivers, protocol)
+	}
+	t.change()
 }
 
 // cgroup2Root is where a cgroup2 hierarchy is mounted, or nothing: then the programs do not learn the destinations of

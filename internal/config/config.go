@@ -35,6 +35,8 @@ type Config struct {
 	// Level caps how deep the sensor looks: L3 (every send, by eBPF), L2 (connections, by eBPF), L1 (SYNs and
 	// datagrams, by AF_PACKET), L0 (sock_diag) or proc.
 	Level string `yaml:"level" json:"level"`
+	// MaxNetNamespaces bounds the network namespaces watched beside the sensor's own, 0 for none. eBPF sees all of them.
+	MaxNetNamespaces int `yaml:"max_net_namespaces" json:"max_net_namespaces"`
 	// CPUBudget is the share of one core for sampling; the period follows from it but is never below SamplePeriod.
 	CPUBudget    float64  `yaml:"cpu_budget" json:"cpu_budget"`
 	SamplePeriod Duration `yaml:"sample_period" json:"sample_period"`
@@ -78,7 +80,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		Include: []string{}, Level: "L3", CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
+		Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
 		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
 		Redact: "common", DNSNames: "on", LogLevel: "info",
@@ -148,6 +150,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("min_beats is %d, it must be 0 (default) or 3 to 512", c.MinBeats)
 	case !(c.Threshold >= 0 && c.Threshold <= 1):
 		return fmt.Errorf("threshold is %g, it must be between 0 and 1", c.Threshold)
+	case c.MaxNetNamespaces < 0 || c.MaxNetNamespaces > 4096:
+		return fmt.Errorf("max_net_namespaces is %d, it must be 0 to 4096", c.MaxNetNamespaces)
 	case !(c.CPUBudget > 0 && c.CPUBudget <= 1):
 		return fmt.Errorf("cpu_budget is %g, it must be above 0 and at most 1 (of one core)", c.CPUBudget)
 	case c.SamplePeriod < Duration(time.Millisecond) || c.SamplePeriod > Duration(time.Minute):

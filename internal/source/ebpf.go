@@ -99,6 +99,8 @@ type EBPF struct {
 	tracer *bpf.Tracer
 	level  Level
 	netns  uint64 // inode of the sensor's own
+	// attached is an instant before which the programs were not.
+	attached boottime.Time
 
 	// owned by the goroutine in Run
 	emit    Emit
@@ -134,12 +136,13 @@ func NewEBPF(cfg EBPFConfig) (*EBPF, error) {
 	if err := unix.Stat("/proc/self/ns/net", &own); err != nil {
 		return nil, refused("ebpf", err)
 	}
+	attached := boottime.Now()
 	tracer, err := bpf.Open(bpf.Config{Sends: cfg.MaxLevel == EverySend, Cgroup: cfg.Cgroup, Ring: cfg.Ring,
 		MaxStreams: cfg.MaxStreams, Idle: cfg.Idle})
 	if err != nil {
 		return nil, refused("ebpf", err)
 	}
-	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino,
+	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino, attached: attached,
 		connections: make(map[uint64]*traced)}
 	e.counters = Stats{Name: "ebpf", Protocol: "tcp", Quality: send.Aggregated}
 	if tracer.Sends() {

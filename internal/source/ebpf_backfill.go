@@ -35,7 +35,7 @@ func (e *EBPF) Owner(cookie uint64) (bpf.Owner, bool) {
 // Backfill returns what a TCP sampler is to be run with instead of emit, so that nothing is told twice; several samplers may
 // share one EBPF. Connections that were there before the programs pass. Those opened since are left to us, with one
 // exception: at Connections the payload a sampler sees of a connection in use passes, with its Sender, and the rest comes at
-// the end. Samplers must start after Run, and their clocks of what was sent must start at zero with the connection.
+// the end. The clocks of samplers of what was sent must start at zero with the connection.
 func (e *EBPF) Backfill(emit Emit) Emit {
 	return func(s send.Send) {
 		if s.Socket.Protocol != send.TCP || e.passes(&s) {
@@ -49,8 +49,8 @@ func (e *EBPF) passes(s *send.Send) bool {
 	defer e.state.Unlock()
 	c := e.connections[s.Socket.Cookie]
 	switch {
-	case c == nil && s.Kind != send.Open && s.Kind != send.Failed:
-		return true // a sampler tells no Open of what was there before it
+	case c == nil && (s.Kind != send.Open && s.Kind != send.Failed || s.At < e.attached):
+		return true // it was there before the programs
 	case c == nil:
 		if len(e.connections) < e.cfg.MaxSockets { // the sampler was faster: our record is on its way
 			e.connections[s.Socket.Cookie] = &traced{ended: ending(s)}

@@ -153,6 +153,13 @@ func TestBackfillPassesWhatWasThereBefore(t *testing.T) {
 	sampler(send.Send{Kind: send.Close, Socket: old})
 	sampler(send.Send{Kind: send.Open, Socket: send.Socket{Cookie: 1, Protocol: send.UDP}})
 	require.Len(t, *got, 3)
+
+	// a sampler that was there before the programs tells of a connection that was as well
+	e.attached = 1000
+	sampler(send.Send{Kind: send.Open, At: 999, Socket: send.Socket{Cookie: 2, Protocol: send.TCP, Remote: there}})
+	require.Len(t, *got, 4)
+	sampler(send.Send{Kind: send.Open, At: 1000, Socket: send.Socket{Cookie: 3, Protocol: send.TCP, Remote: there}})
+	require.Len(t, *got, 4, "this one the programs may tell")
 }
 
 // Whatever records are lost, the totals that arrive are told exactly once, and times do not go back or ahead.

@@ -58,6 +58,9 @@ type Host struct {
 	HostPreload       bool
 	// DNSNames is "on" while names are taken from DNS, "off", or why they cannot be.
 	DNSNames string
+	// NetNamespaces are the network namespaces that processes are in, the sensor's own left out, NetNamespacesWatched those among
+	// them with sources of their own.
+	NetNamespaces, NetNamespacesWatched int
 	// ProcessEvents: the kernel tells of processes that begin and end, so that the briefest are named.
 	ProcessEvents bool
 }
