@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -126,10 +127,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 		if now := time.Now(); !now.Before(due) {
 			w.tokens = min(w.tokens+perSecond*now.Sub(last).Seconds(), float64(w.config.Max))
 			last = now
-			if err := w.discover(ctx); err != nil {
+			cost, err := w.discover(ctx)
+			if err != nil {
 				return err
 			}
-			cost := time.Since(now)
 			due = now.Add(max(w.config.Discover, time.Duration(float64(cost)/w.config.Share)))
 		}
 		w.look()
@@ -154,12 +155,17 @@ func (w *Watcher) note(f func(*Stats)) {
 	f(&w.stats)
 }
 
-// discover finds out which namespaces there are, leaves those that are gone and enters new ones.
-func (w *Watcher) discover(ctx context.Context) error {
+// discover finds out which namespaces there are, leaves those that are gone and enters new ones. It returns the CPU time that
+// finding them took.
+func (w *Watcher) discover(ctx context.Context) (cost time.Duration, err error) {
 	var scan procfs.NetNSScan
-	var err error
-	if w.found, err = w.fs.AppendNetNS(w.found[:0], maxFound, &scan, &w.buffer); err != nil {
-		return fmt.Errorf("namespace: %w", err)
+	runtime.LockOSThread()
+	cost = -threadTime()
+	w.found, err = w.fs.AppendNetNS(w.found[:0], maxFound, &scan, &w.buffer)
+	cost += threadTime()
+	runtime.UnlockOSThread()
+	if err != nil {
+		return 0, fmt.Errorf("namespace: %w", err)
 	}
 	there := make(map[uint64]bool, len(w.found))
 	for _, n := range w.found {
@@ -184,7 +190,16 @@ func (w *Watcher) discover(ctx context.Context) error {
 	w.note(func(s *Stats) {
 		s.Found, s.Watched, s.Truncated, s.Hidden = len(there), len(w.inside), scan.Truncated, scan.Refused
 	})
-	return nil
+	return cost, nil
+}
+
+// threadTime is the CPU time the calling thread has used.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
 }
 
 // consider enters a namespace if there is room, and the time for it.

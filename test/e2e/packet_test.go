@@ -10,23 +10,12 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
 )
 
-// snooping starts a sensor that may use packet sockets and no eBPF.
-func snooping(t *testing.T, where *namespace) *sensor {
-	t.Helper()
-	s := newSensor(t, where, "--level", "L1")
-	status := one(t, s, "SELECT level, level_reason FROM beacon_sensor_status")
-	if status["level"] != "L1" {
-		lacking(t, "this kernel grants level %s only: %s", status["level"], status["level_reason"])
-	}
-	return s
-}
-
 // TestL1WithoutEBPF: the sizes and times of UDP datagrams, and the owners of connections too brief for a sample, by packet
 // sockets. What is told twice, by SYN and sampler or by packet socket and UDP_DIAG, counts once.
 func TestL1WithoutEBPF(t *testing.T) {
 	t.Parallel()
 	host, outside := network(t)
-	s := snooping(t, host)
+	s := sensorAt(t, host, "L1")
 	require.Equal(t, map[string]string{"tcp_source": "packet", "udp_source": "packet"},
 		one(t, s, "SELECT tcp_source, udp_source FROM beacon_sensor_status"))
 	for _, protocol := range []string{"tcp", "udp"} {

@@ -43,10 +43,11 @@ func startSensor(t *testing.T, where *namespace, dir string, args ...string) *se
 	return s
 }
 
-// placeIn are the flags that keep a sensor inside dir, and at the level that every kernel grants unless a test asks for
-// more: a later --level wins.
+// placeIn are the flags that keep a sensor inside dir, inside its network namespace, and at the level that every kernel grants,
+// unless a test asks for more: a later flag wins.
 func placeIn(dir string) []string {
-	return []string{"--listen_socket", filepath.Join(dir, "sock"), "--state_dir", filepath.Join(dir, "state"), "--level", "L0"}
+	return []string{"--listen_socket", filepath.Join(dir, "sock"), "--state_dir", filepath.Join(dir, "state"), "--level", "L0",
+		"--max_net_namespaces", "0"}
 }
 
 // attach connects and waits until the sensor has looked once.

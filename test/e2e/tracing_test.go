@@ -14,12 +14,18 @@ import (
 // are told in the first network namespace only. Where this kernel refuses, the test cannot run.
 func tracing(t *testing.T) *sensor {
 	t.Helper()
-	s := newSensor(t, nil, "--level", "L3")
+	return sensorAt(t, nil, "L3")
+}
+
+// sensorAt starts a sensor that must reach a level. Where this kernel refuses, the test cannot run.
+func sensorAt(t *testing.T, where *namespace, level string, args ...string) *sensor {
+	t.Helper()
+	s := newSensor(t, where, append([]string{"--level", level}, args...)...)
 	require.Eventually(t, func() bool {
 		return one(t, s, "SELECT level FROM beacon_sensor_status")["level"] != "none"
 	}, patience, 20*time.Millisecond)
 	status := one(t, s, "SELECT level, level_reason FROM beacon_sensor_status")
-	if status["level"] != "L3" {
+	if status["level"] != level {
 		lacking(t, "this kernel grants level %s only: %s", status["level"], status["level_reason"])
 	}
 	return s
