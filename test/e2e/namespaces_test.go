@@ -31,10 +31,12 @@ func TestBeaconsInOtherNamespaces(t *testing.T) {
 			t.Parallel()
 			host, outside := network(t)
 			to := sink(t, outside, public4)
-			beat := part{Hold: answer, SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: to, Interval: 300 * time.Millisecond,
-				Size: 120, Count: 12, For: time.Minute}}
-			elder := newActor(t, host, "elder-"+level)
-			first := elder.send(t, beat)
+			beat := func(a *actor, count int) *child {
+				return a.send(t, part{Hold: answer, SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: to,
+					Interval: 600 * time.Millisecond, Size: 120, Count: count, For: time.Minute}})
+			}
+			elder, younger := newActor(t, host, "elder-"+level), newActor(t, host, "younger-"+level)
+			first := beat(elder, 90)
 			require.Eventually(t, func() bool { return len(sentBy(t, first)) > 0 }, patience, 10*time.Millisecond)
 
 			s := sensorAt(t, quiet(t), level, "--max_net_namespaces", "64", attentive)
@@ -44,39 +46,32 @@ func TestBeaconsInOtherNamespaces(t *testing.T) {
 				require.Equal(c, []map[string]string{{"source": source}}, ask(c, s, "SELECT source "+mine))
 			}, patience, 20*time.Millisecond)
 			early := bytesOf(elder.sent(t))
-			younger := newActor(t, host, "younger-"+level)
-			youngest := younger.send(t, beat)
+			second := beat(younger, 8)
 			younger.finish(t, 30*time.Second)
-			elder.finish(t, patience)
 
-			sizes := map[string]int{elder.path: bytesOf(elder.sent(t)), younger.path: bytesOf(younger.sent(t))}
-			require.Equal(t, 12*120, sizes[younger.path])
-			pids := map[string]int{elder.path: first.pid(), younger.path: youngest.pid()}
-			if level == "proc" {
-				delete(pids, elder.path) // nothing tells that it sends
+			of := func(c require.TestingT, a *actor, p *child) map[string]string {
+				row := one(c, s, "SELECT pid, net_namespace, bytes_sent, connections FROM process_outbound_stats WHERE path = "+quoted(a.path))
+				require.Equal(c, strconv.Itoa(p.pid()), row["pid"])
+				require.Equal(c, host.inode(t), row["net_namespace"])
+				return row
 			}
-			for path, pid := range pids {
-				sql := "SELECT pid, net_namespace, bytes_sent, connections FROM process_outbound_stats WHERE path = " + quoted(path)
-				require.EventuallyWithT(t, func(c *assert.CollectT) {
-					row := one(c, s, sql)
-					require.Equal(c, strconv.Itoa(pid), row["pid"])
-					require.Equal(c, host.inode(t), row["net_namespace"])
-					switch bytes := number(c, row, "bytes_sent"); {
-					case level == "proc":
-						require.Zero(c, bytes, "/proc/net knows no bytes")
-					case path == younger.path:
-						require.EqualValues(c, sizes[path], bytes)
-						require.Equal(c, "1", row["connections"])
-					default: // what it sent before the sensor looked is history
-						require.LessOrEqual(c, bytes, float64(sizes[path]-120))
-						require.GreaterOrEqual(c, bytes, float64(sizes[path]-early))
-						require.Equal(c, "0", row["connections"])
-					}
-				}, patience, 50*time.Millisecond, path)
-			}
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				row := of(c, younger, second)
+				require.Equal(c, "1", row["connections"])
+				if level == "proc" {
+					require.Equal(c, "0", row["bytes_sent"], "/proc/net knows no bytes")
+					return
+				}
+				require.EqualValues(c, 8*120, number(c, row, "bytes_sent"))
+				row = of(c, elder, first)
+				require.Equal(c, "0", row["connections"], "it was opened before")
+				require.Greater(c, number(c, row, "bytes_sent"), 5.*120)
+				require.LessOrEqual(c, number(c, row, "bytes_sent"), float64(bytesOf(elder.sent(t))-early+120), "what it sent before is history")
+			}, patience, 50*time.Millisecond)
 			if level != "proc" {
-				require.EqualValues(t, 12, number(t, awaitBeats(t, s, younger.path, 12), "beats"))
+				awaitBeats(t, s, younger.path, 8)
 			}
+			first.stop(t)
 
 			// the namespace goes with the last process in it
 			require.EventuallyWithT(t, func(c *assert.CollectT) { require.Empty(c, ask(c, s, "SELECT source "+mine)) }, patience, 50*time.Millisecond)
