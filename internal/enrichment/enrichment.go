@@ -146,7 +146,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 	var inspecting sync.WaitGroup
 	inspecting.Go(func() { e.inspectAll(ctx) })
 	defer inspecting.Wait()
-	x := examiner{Enricher: e}
+	x := examiner{Enricher: e, images: images{root: e.config.Root}}
 	for {
 		select {
 		case <-ctx.Done():

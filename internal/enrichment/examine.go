@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,7 @@ const deleted = " (deleted)"
 type examiner struct {
 	*Enricher
 	buffer procfs.Buffer
+	images images
 }
 
 // examine remembers what can be told of a process.
@@ -50,6 +52,7 @@ func (x *examiner) examine(info process.Info) {
 			s.script = x.scriptFile(info.Program.Script)
 		}
 	}
+	s.image = x.images.of(info.ContainerID, info.ContainerRuntime, time.Now())
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.subjects.put(info.ID, s)
