@@ -15,6 +15,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/pack"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost/standin"
+	"github.com/beaconwatch/beaconwatch/test/scene"
 )
 
 // budget is the share of one core that all scheduled queries together may take.
@@ -24,10 +25,10 @@ const budget = 0.01
 // up what each costs per second of its interval: CPU time of both ends of the protocol, osquery's and the extension's.
 // What osquery's own tables cost in osquery is not in it: the stand-ins answer from memory.
 func TestCost(t *testing.T) {
-	s := newScene(t)
-	s.play(crowd()...)
-	o := newOsqueryd(t, busyHost())
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	s.Play(crowd()...)
+	o := scene.NewOsqueryd(t, busyHost())
+	o.Extend(t, s.Deps())
 	queries := shipped(t)
 	var total float64
 	for _, name := range slices.Sorted(maps.Keys(queries)) {
@@ -58,23 +59,23 @@ func cpu(t *testing.T) time.Duration {
 }
 
 // crowd is 1 000 pairs with 100 sends each.
-func crowd() []flow {
+func crowd() []scene.Flow {
 	chance := rand.New(rand.NewPCG(1, 2))
-	var all []flow
+	var all []scene.Flow
 	for i := range 1000 {
-		f := flow{program: process.Program{Path: fmt.Sprintf("/usr/lib/app%d/bin/service", i%250), UID: uint32(i % 7), Workload: fmt.Sprintf("app%d.service", i%250)},
-			pid: int32(1000 + i%250), to: []string{fmt.Sprintf("198.51.%d.%d:443", 100+i/250, 1+i%250)}, count: 1, every: time.Minute}
+		f := scene.Flow{Program: process.Program{Path: fmt.Sprintf("/usr/lib/app%d/bin/service", i%250), UID: uint32(i % 7), Workload: fmt.Sprintf("app%d.service", i%250)},
+			PID: int32(1000 + i%250), To: []string{fmt.Sprintf("198.51.%d.%d:443", 100+i/250, 1+i%250)}, Count: 1, Every: time.Minute}
 		if i%25 == 0 { // a beacon
-			f.count, f.bytes = 100, 300
+			f.Count, f.Bytes = 100, 300
 			all = append(all, f)
 			continue
 		}
 		for range 100 {
-			f.bytes, f.until = 50+chance.Uint64N(2000), time.Now().Add(-time.Duration(chance.Int64N(int64(2*time.Hour))))
+			f.Bytes, f.Until = 50+chance.Uint64N(2000), time.Now().Add(-time.Duration(chance.Int64N(int64(2*time.Hour))))
 			all = append(all, f)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b flow) int { return a.until.Compare(b.until) })
+	slices.SortStableFunc(all, func(a, b scene.Flow) int { return a.Until.Compare(b.Until) })
 	return all
 }
 

@@ -13,14 +13,15 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/pack"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost/standin"
+	"github.com/beaconwatch/beaconwatch/test/scene"
 )
 
 // TestEveryQueryRuns runs every shipped query over the extension protocol, on a sensor that has seen something of everything.
 func TestEveryQueryRuns(t *testing.T) {
-	s := newScene(t)
-	s.play(implant(), exfiltration(), rotation(), oneShots(), unattributed())
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	s.Play(scene.Implant(), scene.Exfiltration(), scene.Rotation(), scene.OneShots(), scene.Unattributed())
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	for _, name := range slices.Sorted(maps.Keys(shipped(t))) {
 		columns, _, err := o.Query(t.Context(), shipped(t)[name].SQL)
 		require.NoError(t, err, name)
@@ -29,10 +30,10 @@ func TestEveryQueryRuns(t *testing.T) {
 }
 
 func TestNothingIsSaidWhenAllIsWell(t *testing.T) {
-	s := newScene(t)
-	s.play(flow{program: process.Program{Path: "/usr/bin/browser"}, pid: 10, to: []string{"198.51.100.3:443"}, every: 7 * time.Second, bytes: 500, count: 4})
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	s.Play(scene.Flow{Program: process.Program{Path: "/usr/bin/browser"}, PID: 10, To: []string{"198.51.100.3:443"}, Every: 7 * time.Second, Bytes: 500, Count: 4})
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	for name, q := range shipped(t) {
 		if q.Pack == pack.Detection {
 			require.Empty(t, run(t, o, name), name)
@@ -54,10 +55,10 @@ func signatures(rows []map[string]string) []string {
 }
 
 func TestDetectionsFindWhatTheyAreFor(t *testing.T) {
-	s := newScene(t)
-	s.play(implant(), exfiltration(), rotation(), oneShots(), unattributed())
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	s.Play(scene.Implant(), scene.Exfiltration(), scene.Rotation(), scene.OneShots(), scene.Unattributed())
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	const (
 		theImplant      = "/tmp/.x/implant tcp://198.51.100.7:443"
 		theExfiltration = "/opt/upload tcp://198.51.100.8:443"
@@ -83,38 +84,38 @@ func TestDetectionsFindWhatTheyAreFor(t *testing.T) {
 }
 
 func TestAnAlertEndsADayAfterTheLastBeat(t *testing.T) {
-	s := newScene(t)
-	past := implant()
-	past.until = time.Now().Add(-25 * time.Hour)
-	slow := exfiltration()
-	slow.every, slow.until = 12*time.Hour, time.Now().Add(-25*time.Hour) // still within three of its intervals
-	s.play(past, slow)
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	past := scene.Implant()
+	past.Until = time.Now().Add(-25 * time.Hour)
+	slow := scene.Exfiltration()
+	slow.Every, slow.Until = 12*time.Hour, time.Now().Add(-25*time.Hour) // still within three of its intervals
+	s.Play(past, slow)
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	require.Equal(t, []string{"/opt/upload tcp://198.51.100.8:443"}, signatures(run(t, o, "beacon_alert")))
 }
 
 func TestAStoppedSensorIsToldByOsquerysOwnTables(t *testing.T) {
-	s := newScene(t)
-	o := newOsqueryd(t, nil)
-	end := o.extend(t, s.deps())
+	s := scene.New(t)
+	o := scene.NewOsqueryd(t, nil)
+	end := o.Extend(t, s.Deps())
 	require.Empty(t, run(t, o, "beacon_sensor_stopped"))
 	require.Len(t, run(t, o, "beacon_policy_running"), 1)
 	end()
-	require.Eventually(t, func() bool { return len(run(t, o, "beacon_sensor_stopped")) == 1 }, patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(run(t, o, "beacon_sensor_stopped")) == 1 }, scene.Patience, 20*time.Millisecond)
 	require.Empty(t, run(t, o, "beacon_policy_running"), "a policy fails by returning nothing")
 	_, _, err := o.Query(t.Context(), shipped(t)["beacon_alert"].SQL)
 	require.ErrorContains(t, err, "no such table", "every other query fails, which only osqueryd's own log tells")
 }
 
 func TestTamperingIsTold(t *testing.T) {
-	s := newScene(t)
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	require.Empty(t, run(t, o, "beacon_sensor_tampering"))
 
-	s.source.ended <- errDetached{}
-	s.awaitLevel(t, "proc")
+	s.Lose(errDetached{})
+	s.AwaitLevel(t, "proc")
 	findings := map[string]string{}
 	for _, r := range run(t, o, "beacon_sensor_tampering") {
 		findings[r["finding"]] = r["detail"]
@@ -123,11 +124,11 @@ func TestTamperingIsTold(t *testing.T) {
 		"level": "proc: programs are detached"}, findings)
 	require.Empty(t, run(t, o, "beacon_policy_healthy"))
 
-	flood := flow{program: process.Program{Path: "/usr/bin/nmap"}, pid: 4000, every: time.Millisecond, bytes: 1, count: 12_000}
+	flood := scene.Flow{Program: process.Program{Path: "/usr/bin/nmap"}, PID: 4000, Every: time.Millisecond, Bytes: 1, Count: 12_000}
 	for i := range 12_000 {
-		flood.to = append(flood.to, "10.1."+strconv.Itoa(i/250)+"."+strconv.Itoa(1+i%250)+":80")
+		flood.To = append(flood.To, "10.1."+strconv.Itoa(i/250)+"."+strconv.Itoa(1+i%250)+":80")
 	}
-	s.play(flood)
+	s.Play(flood)
 	rows := run(t, o, "beacon_sensor_tampering")
 	require.Len(t, rows, 3)
 	require.Equal(t, "evictions", rows[2]["finding"])
@@ -140,10 +141,10 @@ func (errDetached) Error() string { return "programs are detached" }
 
 // TestJoinsAnswerTheNextQuestion fills osquery's tables for one process that still runs and one that has ended.
 func TestJoinsAnswerTheNextQuestion(t *testing.T) {
-	s := newScene(t)
-	s.running[700] = process.Info{ID: process.ID{PID: 700, StartTicks: 1}, Name: "implant", SystemdUnit: "evil.service"}
-	s.running[2039] = process.Info{ID: process.ID{PID: 2039, StartTicks: 1}, Name: "report.py"}
-	s.play(implant(), exfiltration(), oneShots())
+	s := scene.New(t)
+	s.Running[700] = process.Info{ID: process.ID{PID: 700, StartTicks: 1}, Name: "implant", SystemdUnit: "evil.service"}
+	s.Running[2039] = process.Info{ID: process.ID{PID: 2039, StartTicks: 1}, Name: "report.py"}
+	s.Play(scene.Implant(), scene.Exfiltration(), scene.OneShots())
 	calls := map[string]int{}
 	rows := map[string]standin.Rows{}
 	for name, all := range map[string][]map[string]string{
@@ -169,8 +170,8 @@ func TestJoinsAnswerTheNextQuestion(t *testing.T) {
 			})
 		}
 	}
-	o := newOsqueryd(t, rows)
-	o.extend(t, s.deps())
+	o := scene.NewOsqueryd(t, rows)
+	o.Extend(t, s.Deps())
 
 	found := map[string]map[string]string{}
 	for _, r := range run(t, o, "beacon_candidate_process") {
@@ -201,11 +202,11 @@ func TestJoinsAnswerTheNextQuestion(t *testing.T) {
 }
 
 func TestSnapshotsAndHealth(t *testing.T) {
-	s := newScene(t)
-	s.play(implant(), exfiltration(), flow{program: process.Program{Path: "/usr/bin/local"}, pid: 5, to: []string{"127.0.0.1:80"},
-		every: time.Second, bytes: 9 << 20, count: 50})
-	o := newOsqueryd(t, nil)
-	o.extend(t, s.deps())
+	s := scene.New(t)
+	s.Play(scene.Implant(), scene.Exfiltration(), scene.Flow{Program: process.Program{Path: "/usr/bin/local"}, PID: 5, To: []string{"127.0.0.1:80"},
+		Every: time.Second, Bytes: 9 << 20, Count: 50})
+	o := scene.NewOsqueryd(t, nil)
+	o.Extend(t, s.Deps())
 	stats := run(t, o, "beacon_outbound_stats")
 	require.Len(t, stats, 2, "loopback is left out")
 	require.Equal(t, "/opt/upload", stats[0]["path"], "the most bytes first")

@@ -1,4 +1,4 @@
-package pack
+package scene
 
 import (
 	"context"
@@ -12,24 +12,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/beaconwatch/beaconwatch/internal/pack"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost/standin"
 	"github.com/beaconwatch/beaconwatch/internal/table"
-	"github.com/beaconwatch/beaconwatch/packs"
 )
 
-// patience is how long a test waits for what should come at once.
-const patience = 10 * time.Second
+// Patience is how long a test waits for what should come at once.
+const Patience = 10 * time.Second
 
-// osqueryd is an embedded host in the place of osqueryd, asked over its socket. osquery's own tables are stand-ins.
-type osqueryd struct {
+// Osqueryd is an embedded host in the place of osqueryd, asked over its socket. osquery's own tables are stand-ins.
+type Osqueryd struct {
 	*shell.Client
 	socket string
 }
 
-func newOsqueryd(t testing.TB, rows map[string]standin.Rows) *osqueryd {
+// NewOsqueryd starts one, with the rows given of the tables that are osquery's own; it ends with the test.
+func NewOsqueryd(t testing.TB, rows map[string]standin.Rows) *Osqueryd {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bw-pack-") // a socket's path may have 97 characters
 	require.NoError(t, err)
@@ -40,22 +39,22 @@ func newOsqueryd(t testing.TB, rows map[string]standin.Rows) *osqueryd {
 	for _, one := range standin.Tables(rows) {
 		require.NoError(t, host.RegisterTable(one))
 	}
-	o := &osqueryd{socket: filepath.Join(dir, "em")}
+	o := &Osqueryd{socket: filepath.Join(dir, "em")}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- host.Serve(ctx, o.socket) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		var err error
-		o.Client, err = shell.Dial(o.socket, patience)
+		o.Client, err = shell.Dial(o.socket, Patience)
 		require.NoError(c, err)
-	}, patience, 5*time.Millisecond)
+	}, Patience, 5*time.Millisecond)
 	t.Cleanup(func() { o.Client.Close() })
 	return o
 }
 
-// extend registers the tables over the extension protocol, as beaconwatch.ext does, and returns how to take them away.
-func (o *osqueryd) extend(t testing.TB, deps table.Deps) (end func()) {
+// Extend registers the tables over the extension protocol, as beaconwatch.ext does, and returns how to take them away.
+func (o *Osqueryd) Extend(t testing.TB, deps table.Deps) (end func()) {
 	t.Helper()
 	server, err := osquery.NewExtensionManagerServer("beaconwatch", o.socket,
 		osquery.WithTransportFactory(thrift.NewTBufferedTransportFactory(16<<10)))
@@ -75,15 +74,15 @@ func (o *osqueryd) extend(t testing.TB, deps table.Deps) (end func()) {
 	}
 	t.Cleanup(end)
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.Len(c, ask(c, o, "SELECT 1 FROM osquery_extensions WHERE name = 'beaconwatch'"), 1)
-		ask(c, o, "SELECT pid FROM beacon_sensor_status")
-	}, patience, 5*time.Millisecond)
+		require.Len(c, Ask(c, o, "SELECT 1 FROM osquery_extensions WHERE name = 'beaconwatch'"), 1)
+		Ask(c, o, "SELECT pid FROM beacon_sensor_status")
+	}, Patience, 5*time.Millisecond)
 	return end
 }
 
-// ask runs SQL and returns rows by column.
-func ask(t require.TestingT, o *osqueryd, sql string) []map[string]string {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// Ask runs SQL and returns rows by column.
+func Ask(t require.TestingT, o *Osqueryd, sql string) []map[string]string {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	columns, values, err := o.Query(ctx, sql)
 	require.NoError(t, err, sql)
@@ -95,24 +94,4 @@ func ask(t require.TestingT, o *osqueryd, sql string) []map[string]string {
 		}
 	}
 	return rows
-}
-
-// shipped are the queries by name.
-func shipped(t testing.TB) map[string]pack.Query {
-	t.Helper()
-	queries, err := packs.Queries()
-	require.NoError(t, err)
-	byName := map[string]pack.Query{}
-	for _, q := range queries {
-		byName[q.Name] = q
-	}
-	return byName
-}
-
-// run asks a shipped query.
-func run(t testing.TB, o *osqueryd, name string) []map[string]string {
-	t.Helper()
-	q, ok := shipped(t)[name]
-	require.True(t, ok, name)
-	return ask(t, o, q.SQL)
 }
