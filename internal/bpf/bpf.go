@@ -61,7 +61,7 @@ func (c *Config) setDefaults() error {
 		c.Idle = 10 * time.Second
 	}
 	if c.settle == 0 {
-		c.settle = 5 * time.Second
+		c.settle = min(c.Idle, 5*time.Second)
 	}
 	c.tick = jiffy()
 	if c.Ring < os.Getpagesize() || c.Ring > 1<<30 || c.Ring&(c.Ring-1) != 0 || c.MaxStreams < 1 || c.MaxStreams > 1<<22 ||
