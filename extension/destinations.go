@@ -14,8 +14,8 @@ import (
 // go.
 type destinations struct {
 	subnets atomic.Pointer[[]netip.Prefix]
-	proxies atomic.Pointer[map[netip.AddrPort]bool]
-	find    func() map[netip.AddrPort]bool
+	proxies atomic.Pointer[map[send.Destination]bool]
+	find    func() map[send.Destination]bool
 }
 
 func newDestinations() *destinations {
@@ -27,19 +27,23 @@ func newDestinations() *destinations {
 // class returns the class of dst. It is called for every new pair and every row.
 func (d *destinations) class(dst send.Destination) send.Class {
 	class := send.Classify(dst.Remote.Addr(), *d.subnets.Load())
-	if class == send.Loopback && dst.Protocol == send.TCP && d.isProxy(dst.Remote) {
+	if class == send.Loopback && d.isProxy(dst) {
 		return send.LoopbackProxy
 	}
 	return class
 }
 
-func (d *destinations) isProxy(at netip.AddrPort) bool {
+func (d *destinations) isProxy(at send.Destination) bool {
 	proxies := d.proxies.Load()
 	if proxies == nil {
 		return false
 	}
-	any4, any6 := netip.AddrPortFrom(netip.IPv4Unspecified(), at.Port()), netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())
-	return (*proxies)[at] || (*proxies)[any4] || (*proxies)[any6]
+	for _, addr := range []netip.Addr{at.Remote.Addr(), netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		if (*proxies)[send.Destination{Protocol: at.Protocol, Remote: netip.AddrPortFrom(addr, at.Remote.Port())}] {
+			return true
+		}
+	}
+	return false
 }
 
 // run looks at the interfaces and the local proxies every half minute until ctx ends.

@@ -19,20 +19,25 @@ func TestAListenerWhoseOwnerTalksOutsideIsAProxy(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	at := netip.MustParseAddrPort(listener.Addr().String())
+	datagrams, err := net.ListenPacket("udp", "127.0.0.1:0") // as a stub resolver has it
+	require.NoError(t, err)
+	defer datagrams.Close()
+	tcp := send.Destination{Protocol: send.TCP, Remote: netip.MustParseAddrPort(listener.Addr().String())}
+	udp := send.Destination{Protocol: send.UDP, Remote: netip.MustParseAddrPort(datagrams.LocalAddr().String())}
 	store, err := history.New(history.Config{})
 	require.NoError(t, err)
 	resolver, err := attribution.New(attribution.Config{})
 	require.NoError(t, err)
 	where := newDestinations()
 	where.find = proxyFinder{store: store, resolver: resolver}.find
-	dst := send.Destination{Protocol: send.TCP, Remote: at}
 
 	where.refresh()
-	require.Equal(t, send.Loopback, where.class(dst), "its owner has not been seen to talk")
+	for _, dst := range []send.Destination{tcp, udp} {
+		require.Equal(t, send.Loopback, where.class(dst), "its owner has not been seen to talk")
+	}
 
-	// the owner of the listener is this test; file an outbound send under the program the resolver says it is
-	conn, err := net.Dial("tcp", at.String())
+	// the owner of the listeners is this test; file an outbound send under the program the resolver says it is
+	conn, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
 	defer conn.Close()
 	self, err := attribution.Self()
@@ -41,7 +46,9 @@ func TestAListenerWhoseOwnerTalksOutsideIsAProxy(t *testing.T) {
 	require.True(t, ok)
 	store.Record(&history.Key{Program: program}, self, &send.Send{Kind: send.Data, At: boottime.Now(), Bytes: 1,
 		Socket: send.Socket{Protocol: send.TCP, Remote: netip.MustParseAddrPort("198.51.100.1:443")}})
-	require.Eventually(t, func() bool { where.refresh(); return where.class(dst) == send.LoopbackProxy }, 20*time.Second, 200*time.Millisecond)
-	require.Equal(t, send.Loopback, where.class(send.Destination{Protocol: send.UDP, Remote: at}))
+	for _, dst := range []send.Destination{tcp, udp} {
+		require.Eventually(t, func() bool { where.refresh(); return where.class(dst) == send.LoopbackProxy }, 20*time.Second, 200*time.Millisecond)
+	}
+	require.Equal(t, send.Loopback, where.class(send.Destination{Protocol: send.UDP, Remote: tcp.Remote}))
 	require.True(t, include(nil)(send.LoopbackProxy), "and stays among the candidates")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net/netip"
-
 	"github.com/beaconwatch/beaconwatch/internal/attribution"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -11,30 +9,32 @@ import (
 )
 
 const (
-	// listening is TCP_LISTEN of include/net/tcp_states.h.
-	listening = 10
+	// listening and unconnected are TCP_LISTEN and TCP_CLOSE of include/net/tcp_states.h; a UDP socket without a peer is in
+	// the latter.
+	listening   = 10
+	unconnected = 7
 	// maxProxies bounds the loopback listeners that are looked at.
 	maxProxies = 1024
 )
 
 // proxyFinder finds the loopback listeners whose owner itself talks outside: what is sent to them leaves the host by
-// their hand (a sidecar, a local resolver, an SSH tunnel), so it stays among the candidates.
+// their hand (a sidecar, a stub resolver, an SSH tunnel), so it stays among the candidates.
 type proxyFinder struct {
 	store    *history.Store
 	resolver *attribution.Resolver
 }
 
 // find returns where such listeners wait. A port bound to all addresses is returned with the unspecified address.
-func (p proxyFinder) find() map[netip.AddrPort]bool {
+func (p proxyFinder) find() map[send.Destination]bool {
 	talkers := p.talkers()
 	if len(talkers) == 0 {
 		return nil
 	}
-	found := map[netip.AddrPort]bool{}
+	found := map[send.Destination]bool{}
 	for _, l := range loopbackListeners() {
-		_, program, ok := p.resolver.Owner(send.Socket{Inode: l.Inode, UID: l.UID, Protocol: send.TCP, Local: l.Local}, 0)
+		_, program, ok := p.resolver.Owner(l, 0)
 		if ok && talkers[program] {
-			found[l.Local] = true
+			found[send.Destination{Protocol: l.Protocol, Remote: l.Local}] = true
 		}
 	}
 	return found
@@ -51,18 +51,22 @@ func (p proxyFinder) talkers() map[process.Program]bool {
 	return talkers
 }
 
-func loopbackListeners() []procfs.NetSocket {
-	var found []procfs.NetSocket
-	for _, name := range []string{"tcp", "tcp6"} {
-		table, err := procfs.New("").OpenNetTable("self", name)
+func loopbackListeners() []send.Socket {
+	var found []send.Socket
+	for _, t := range []struct {
+		name     string
+		protocol send.Protocol
+		state    uint8
+	}{{"tcp", send.TCP, listening}, {"tcp6", send.TCP, listening}, {"udp", send.UDP, unconnected}, {"udp6", send.UDP, unconnected}} {
+		table, err := procfs.New("").OpenNetTable("self", t.name)
 		if err != nil {
 			continue // no IPv6, or no /proc/net: then no proxies are known
 		}
 		table.Rewind()
 		var s procfs.NetSocket
 		for len(found) < maxProxies && table.Next(&s) {
-			if s.State == listening && (s.Local.Addr().IsLoopback() || s.Local.Addr().IsUnspecified()) {
-				found = append(found, s)
+			if s.State == t.state && (s.Local.Addr().IsLoopback() || s.Local.Addr().IsUnspecified()) {
+				found = append(found, send.Socket{Inode: s.Inode, UID: s.UID, Protocol: t.protocol, Local: s.Local})
 			}
 		}
 		table.Close()

@@ -23,6 +23,9 @@ var roles = map[string]func() error{
 	"sender":   playSender,
 	"failing":  playFailing,
 	"holder":   playHolder,
+	"quic":     playQUIC,
+	"stub":     playStub,
+	"asker":    playAsker,
 	"host":     playHost,
 	"filtered": playFiltered,
 }
