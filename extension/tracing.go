@@ -79,21 +79,35 @@ func (r *traced) Run(ctx context.Context, emit source.Emit) error {
 	defer r.leave()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	cfg := r.owner.sampler
+	cfg.TakenOver, cfg.Told = true, r.tells
+	// without sock_diag the programs do alone: what was there before them stays unseen
+	sampler, refused := source.NewTCP(cfg)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- r.EBPF.Run(ctx, func(s send.Send) { r.owner.route(s, emit) })
+		ended <- r.EBPF.Run(ctx, func(s send.Send) {
+			if s.Kind == send.Open && r.Level() == source.Connections && s.Socket.NetNS == 0 && refused == nil {
+				sampler.Follow(s) // what is sent on it meanwhile is not the programs' to tell
+			}
+			r.owner.route(s, emit)
+		})
 		stop()
 	}()
-	// connections that were there before the programs are the sampler's, at its usual pace: a slower one would fold sends
-	sampler, err := source.NewTCP(r.owner.sampler)
-	if err == nil {
+	var err error
+	if refused == nil {
 		err = sampler.Run(ctx, r.Backfill(emit))
 	} else {
-		<-ctx.Done() // without sock_diag the programs do alone; what was there before them stays unseen
-		err = nil
+		<-ctx.Done()
 	}
 	stop()
 	return errors.Join(<-ended, err)
+}
+
+// tells reports whether the programs tell of a connection. Where their records got lost it may be any.
+func (r *traced) tells(cookie uint64) bool {
+	_, known := r.Owner(cookie)
+	stats := r.EBPF.Stats()
+	return known || stats.Lost > 0 || stats.Untracked > 0
 }
 
 func (r *traced) leave() {

@@ -52,12 +52,20 @@ func messageErrno(body []byte) syscall.Errno {
 
 // receive reads one datagram of the kernel into b. It returns the datagram's full length, which is larger than len(b) if
 // it was cut; datagrams of other processes, which a privileged one could send, are skipped.
+//
+// As a rule the kernel has the answer ready, or builds it within the call: then telling the scheduler of a call that may block
+// would cost more than it saves.
 func receive(fd int, b []byte, flags int) (int, syscall.Errno) {
 	for {
 		var from unix.RawSockaddrNetlink
 		size := uint32(unsafe.Sizeof(from))
-		n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-			uintptr(len(b)), uintptr(flags|unix.MSG_TRUNC), uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+			uintptr(len(b)), uintptr(flags|unix.MSG_TRUNC|unix.MSG_DONTWAIT), uintptr(unsafe.Pointer(&from)),
+			uintptr(unsafe.Pointer(&size)))
+		if errno == unix.EAGAIN && flags&unix.MSG_DONTWAIT == 0 {
+			n, _, errno = unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
+				uintptr(len(b)), uintptr(flags|unix.MSG_TRUNC), uintptr(unsafe.Pointer(&from)), uintptr(unsafe.Pointer(&size)))
+		}
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:

@@ -96,6 +96,12 @@ func TestPaceKeepsToItsBudget(t *testing.T) {
 		pass(0)
 	}
 	require.Equal(t, p.min, p.period(), "and it recovers")
+	pass(time.Millisecond)
+	pass(time.Hour)
+	require.LessOrEqual(t, p.period(), time.Second, "one pass during which the host was frozen")
+	for range 100 {
+		pass(0)
+	}
 	gap := p.maxGap
 	now = now.Add(3 * time.Second)
 	pass(0)

@@ -18,6 +18,7 @@ type pace struct {
 	share  *Share  // of the budget
 	awake  bool    // and counted there
 	cost   time.Duration
+	last   time.Duration // of the last pass alone
 	others time.Duration // spent within this pass for somebody with a budget of its own
 	start  boottime.Time // of the last pass
 	due    boottime.Time // of the next
@@ -42,11 +43,13 @@ func (p *pace) begin(now boottime.Time) {
 
 // end notes what the pass that began last cost and sets when the next is due.
 func (p *pace) end(cost time.Duration) {
+	p.last = cost
 	switch {
 	case p.cost == 0:
 		p.cost = cost
 	case cost > p.cost:
-		p.cost = (p.cost + cost) / 2
+		// one pass during which the host slept or was frozen is no reason to be blind for minutes
+		p.cost = (p.cost + min(cost, 3*p.cost)) / 2
 	default:
 		p.cost -= (p.cost - cost) / 4
 	}
@@ -62,9 +65,9 @@ func (p *pace) rested() {
 	}
 }
 
-// period is the present distance of passes.
+// period is the present distance of passes, an hour at most however small the budget.
 func (p *pace) period() time.Duration {
-	return max(p.min, time.Duration(float64(p.cost)/p.share.of(p.budget)))
+	return max(p.min, time.Duration(min(float64(p.cost)/p.share.of(p.budget), float64(time.Hour))))
 }
 
 // run does work as one pass. The goroutine keeps its thread meanwhile, whose CPU time is the cost.
@@ -72,10 +75,10 @@ func (p *pace) run(work func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
+	p.others = 0
 	p.begin(boottime.Now())
 	err := work()
 	p.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before - p.others)
-	p.others = 0
 	return err
 }
 

@@ -61,8 +61,8 @@ type Stats struct {
 	// Gap), Gaps the moments at which an unknown number may have been (a full receive buffer, a broken dump).
 	Events, Bytes, Lost, Gaps uint64
 	// Samples counts complete passes over all sockets, LateSamples those which began more than a period too late,
-	// HotSamples the additional readings of recently active sockets only.
-	Samples, LateSamples, HotSamples uint64
+	// HotSamples the passes in between that read only sockets known to be active, one by one, ExactReads the readings those took.
+	Samples, LateSamples, HotSamples, ExactReads uint64
 	// SamplePeriod is the present distance of complete passes, MaxGap the longest so far.
 	SamplePeriod, MaxGap time.Duration
 	// Resolution is the best timing this source can give: one jiffy for tcp_info.

@@ -15,17 +15,22 @@ import (
 // TCPConfig says how to watch TCP. The zero TCPConfig watches the sensor's own network namespace at a hundredth of a core.
 type TCPConfig struct {
 	Place
-	// MinPeriod is the least distance of two samples, default 20 ms. Budget is the fraction of one core sampling may
-	// cost, default 0.01; the period grows until it keeps to it.
-	MinPeriod time.Duration
-	Budget    float64
+	// MinPeriod is the least distance of two readings of a socket, default 20 ms. Discovery is the distance of complete passes
+	// over all sockets, which find new ones, default MinPeriod. Budget is the fraction of one core sampling may cost, default
+	// 0.01: complete passes are further apart where it demands that, and nearer where one costs less than reading the
+	// sockets known one by one.
+	MinPeriod, Discovery time.Duration
+	Budget               float64
 	// MaxSockets bounds the sockets tracked, default 65 536 (about 15 MB).
 	MaxSockets int
 	// ReceiveBuffer is for notices of destroyed sockets, default 8 MiB; beyond net.core.rmem_max it needs CAP_NET_ADMIN.
 	ReceiveBuffer int
-	// TakenOver limits the watch to connections that are there when it begins, for where another source tells of those opened
-	// since: they are read one by one at the usual pace, and there is no further walk over all sockets.
+	// TakenOver limits the watch to connections that are there when it begins, and those it is told to Follow, for where another
+	// source tells of what is opened later: they are read one by one at the usual pace, and Run ends when the last of them has.
+	// Told, if not nil, says whether that source knows a connection: then Run goes on, and Discovery, which is a minute by default
+	// here, finds what it missed, connections that it does not know at a second look.
 	TakenOver bool
+	Told      func(cookie uint64) bool
 	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
 	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
 	Meet func(send.Socket)
@@ -41,9 +46,15 @@ func (c *TCPConfig) setDefaults() error {
 	if c.MaxSockets == 0 {
 		c.MaxSockets = 1 << 16
 	}
-	if c.MinPeriod < time.Millisecond || c.Budget < 0 || c.Budget > 1 || c.MaxSockets < 1 || c.MaxSockets > 1<<24 {
-		return fmt.Errorf("tcp: period %v, budget %v, %d sockets: at least 1 ms, in (0, 1], in [1, 2^24]", c.MinPeriod,
-			c.Budget, c.MaxSockets)
+	if c.Discovery == 0 {
+		c.Discovery = c.MinPeriod
+		if c.TakenOver {
+			c.Discovery = max(c.MinPeriod, time.Minute)
+		}
+	}
+	if c.MinPeriod < time.Millisecond || c.Discovery < c.MinPeriod || c.Budget < 0 || c.Budget > 1 || c.MaxSockets < 1 || c.MaxSockets > 1<<24 {
+		return fmt.Errorf("tcp: period %v, discovery %v, budget %v, %d sockets: at least 1 ms, at least the period, in (0, 1], "+
+			"in [1, 2^24]", c.MinPeriod, c.Discovery, c.Budget, c.MaxSockets)
 	}
 	return nil
 }
@@ -76,10 +87,16 @@ type TCP struct {
 	pending   []notice
 	broken    int     // passes in a row
 	quiet     instant // when the notices were last known to be drained
-	full, hot pace
+	full      pace
+	exact     pace
+	paying    *pace // that of the pass under way or the last one
+	ladder    ladder
+	watched   []int32       // slots of connections read one by one
+	chosen    boottime.Time // when they were
+	get       time.Duration // what an exact reading costs
 	rest      rest
-	hotSet    []int32
-	slots     []int32 // scratch
+	following follow
+	due       []int32 // scratch
 	queries   []sockdiag.Query
 	scratch   connection
 }
@@ -91,9 +108,10 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 	}
 	t := &TCP{cfg: cfg, clock: newJiffyClock(), table: newConnections(cfg.MaxSockets),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
-		rest:      newRest(cfg.Gate),
-		full:      pace{min: cfg.MinPeriod, budget: cfg.Budget * fullShare, share: cfg.Share},
-		hot:       pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - fullShare), share: cfg.Share, awake: true}}
+		rest:      newRest(cfg.Gate), ladder: ladder{least: cfg.MinPeriod}, get: usualGet,
+		full:  pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share},
+		exact: pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share, awake: true}}
+	t.paying = &t.full
 	t.counters = Stats{Name: "sock_diag", Protocol: "tcp", NetNS: cfg.NetNSInode, Quality: send.Jiffy,
 		Resolution: t.clock.jiffy}
 	var err error
@@ -124,20 +142,15 @@ func (t *TCP) Run(ctx context.Context, emit Emit) error {
 
 func (t *TCP) loop(ctx context.Context) error {
 	t.quiet = t.clock.read()
-	if err := t.full.run(t.samplePass); err != nil {
+	if err := t.sample(); err != nil {
 		return err
 	}
-	t.note()
-	for !t.complete() || len(t.table.index) > 0 {
-		due := t.full.due
-		hot := len(t.hotSet) > 0 && t.hot.period() < t.full.period()/2
-		if hot {
-			due = min(due, t.hot.due)
-		}
+	for !t.finished() {
+		t.adoptFollowed()
 		resting := t.idle()
 		var deadline time.Time
 		if !resting {
-			deadline = time.Now().Add(t.clock.afterTick(due).Sub(boottime.Now()))
+			deadline = time.Now().Add(t.clock.afterTick(min(t.full.due, t.exact.due)).Sub(boottime.Now()))
 		}
 		if err := t.events.SetDeadline(deadline); err != nil {
 			return err
@@ -145,7 +158,7 @@ func (t *TCP) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !resting || t.idle() { // else it was woken before it lay down
+		if !t.woken(resting) {
 			if err := t.awaitNotices(); err != nil {
 				return err
 			}
@@ -159,21 +172,56 @@ func (t *TCP) loop(ctx context.Context) error {
 		var err error
 		switch now := boottime.Now(); {
 		case t.idle():
+			t.note()
 		case now >= t.full.due:
-			err = t.full.run(t.samplePass)
-		case hot && now >= t.hot.due:
-			err = t.hot.run(t.sampleHot)
+			err = t.sample()
+		case now >= t.exact.due:
+			err = t.sampleKnown()
+		default:
+			t.note()
 		}
 		if err != nil {
 			return err
 		}
-		t.note()
 	}
+	return nil
+}
+
+// woken reports whether there is something to do that came before the deadline was set.
+func (t *TCP) woken(resting bool) bool { return t.following.any() || resting && !t.idle() }
+
+// sample makes a complete pass, and plans from what it cost.
+func (t *TCP) sample() error {
+	t.paying = &t.full
+	if err := t.full.run(t.samplePass); err != nil {
+		return err
+	}
+	t.choose(boottime.Now())
+	t.note()
+	return nil
+}
+
+// sampleKnown makes a pass of exact readings.
+func (t *TCP) sampleKnown() error {
+	t.paying = &t.exact
+	if err := t.exact.run(t.sampleExact); err != nil {
+		return err
+	}
+	t.measure()
+	if now := boottime.Now(); now.Sub(t.chosen) >= replan {
+		t.choose(now)
+	} else {
+		t.schedule()
+	}
+	t.note()
 	return nil
 }
 
 // idle reports whether there is nothing to sample, now or by another pass.
 func (t *TCP) idle() bool { return t.rest.idle(len(t.table.index)) }
+
+// finished reports whether there is nothing left to watch, nor ever will be.
+func (t *TCP) finished() bool { return t.complete() && t.cfg.Told == nil && len(t.table.index) == 0 }
 
 // complete reports whether no further connection is to be adopted.
 func (t *TCP) complete() bool { return t.cfg.TakenOver && t.counters.Samples > 0 }

@@ -90,6 +90,9 @@ func (t *TCP) destroyed(s *sockdiag.Socket, at span) {
 		}
 	} else {
 		defer t.table.remove(c.cookie)
+		if c.doubtful {
+			return
+		}
 	}
 	i := &s.Info
 	if !c.announced && !established(i) {

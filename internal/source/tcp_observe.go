@@ -19,7 +19,11 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 	c := t.table.get(s.Cookie)
 	switch {
 	case c == nil:
-		if c = t.adopt(s); c == nil {
+		if c = t.adopt(s, at); c == nil {
+			return
+		}
+	case c.doubtful:
+		if !t.unclaimed(c) {
 			return
 		}
 	case c.remote != s.Remote || c.local != s.Local || (c.ended && s.State == sockdiag.SynSent) ||
@@ -42,7 +46,7 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 	}
 	if s.State == sockdiag.SynSent {
 		if !c.connecting && t.cfg.Meet != nil {
-			t.full.aside(func() { t.cfg.Meet(c.socket(t.cfg.NetNSInode)) })
+			t.paying.aside(func() { t.cfg.Meet(c.socket(t.cfg.NetNSInode)) })
 		}
 		c.connecting, c.retransmits, c.retrans, c.known = true, s.Info.Retransmits, s.Info.TotalRetrans, at.from.now
 		return
@@ -52,7 +56,13 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 }
 
 // adopt begins to track a socket; nil if there is no room. In the first pass what it sent so far is history.
-func (t *TCP) adopt(s *sockdiag.Socket) *connection {
+func (t *TCP) adopt(s *sockdiag.Socket, at span) *connection {
+	if t.cfg.TakenOver && t.told(s.Cookie) {
+		return nil
+	}
+	if t.complete() {
+		return t.doubt(s)
+	}
 	if t.inbound >= t.cfg.MaxSockets/2 && opener(s) == inbound {
 		return nil // nothing is lost: what is inbound can be told again from its counters
 	}
@@ -63,12 +73,14 @@ func (t *TCP) adopt(s *sockdiag.Socket) *connection {
 		return nil
 	}
 	c.begin(s, t.rest.since(t.since))
+	c.active = at.to.now
 	if t.counters.Samples == 0 && s.State != sockdiag.SynSent {
 		t.counters.TakenOver++
 		c.announced = true
 		c.sent, c.received = c.payload(s), s.Info.BytesReceived
 		c.segments, c.retrans = s.Info.DataSegsOut, s.Info.TotalRetrans
 		c.known = t.full.start
+		_, c.active = t.clock.ago(at, s.Info.SinceSent)
 	}
 	return c
 }
@@ -152,7 +164,7 @@ func (t *TCP) report(c *connection, s *sockdiag.Socket, at span) {
 			data.Quality, from = send.Aggregated, c.known
 		}
 		t.put(data, max(from, c.known), to)
-		c.sent, c.sending = sent, to
+		c.sent, c.active = sent, to
 	}
 	c.segments, c.retrans, c.known = i.DataSegsOut, i.TotalRetrans, at.from.now
 }
@@ -193,7 +205,7 @@ func (t *TCP) put(s send.Send, from, to boottime.Time) {
 	t.counters.Events++
 	t.counters.Bytes += s.Bytes
 	if s.Kind == send.Open {
-		t.full.aside(func() { t.emit(s) })
+		t.paying.aside(func() { t.emit(s) })
 		return
 	}
 	t.emit(s)

@@ -26,6 +26,7 @@ func newReader(limit int) *reader {
 	r.TCP = &TCP{cfg: TCPConfig{MaxSockets: limit}, table: newConnections(limit), clock: &jiffyClock{jiffy: jiffy},
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
 		emit:      func(s send.Send) { r.sends = append(r.sends, s) }}
+	r.paying, r.ladder = &r.full, ladder{least: time.Second}
 	r.since, r.pass = r.now, 1
 	r.full.start = r.now
 	r.counters.Samples = 1
@@ -215,26 +216,4 @@ func TestInboundSocketsLeaveRoomForOutbound(t *testing.T) {
 	require.Len(t, r.table.index, 4)
 	require.Zero(t, r.counters.Untracked, "nothing is lost by that")
 	require.Len(t, r.read(append(all, socket(1, 0, 0))...), 1)
-}
-
-func TestTheHotSetHoldsTheMostRecentSenders(t *testing.T) {
-	r := newReader(2 * maxHot)
-	var all []sockdiag.Socket
-	for i := range 2 * maxHot {
-		all = append(all, socket(uint64(1+i), 0, 0))
-	}
-	r.read(all...)
-	require.Empty(t, r.hotSet, "nobody has sent")
-	for i := range all {
-		all[i] = socket(all[i].Cookie, 10, 1)
-		all[i].Info.SinceSent = time.Duration(i) * time.Millisecond
-	}
-	r.read(all...)
-	require.Len(t, r.hotSet, maxHot)
-	for _, slot := range r.hotSet {
-		require.LessOrEqual(t, r.table.slots[slot].cookie, uint64(maxHot))
-	}
-	r.now = r.now.Add(hotFor)
-	r.read(all...)
-	require.Empty(t, r.hotSet)
 }

@@ -1,8 +1,6 @@
 package source
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
@@ -10,12 +8,6 @@ import (
 )
 
 const (
-	// fullShare of the budget is for complete passes, which find new sockets; the rest for the hot set.
-	fullShare = 0.75
-	// hotFor is how long a socket stays in the hot set after its last payload.
-	hotFor = 10 * time.Second
-	// maxHot bounds the hot set; the most recent senders are in it.
-	maxHot = 2 * sockdiag.MaxBatch
 	// destroyDelay is how long the notice of a socket may take that a pass did not find any more. It is still held by
 	// its program, in state CLOSE, if none comes.
 	destroyDelay = time.Second
@@ -37,7 +29,7 @@ func (t *TCP) samplePass() error {
 			return refused("tcp", err)
 		}
 	}
-	if err := t.read(); err != nil {
+	if err := t.walk(); err != nil {
 		t.broken++
 		t.counters.Gaps++
 		if t.broken >= brokenPasses {
@@ -54,21 +46,9 @@ func (t *TCP) samplePass() error {
 	return t.handleNotices()
 }
 
-// read reads every connection that is or may become known.
-func (t *TCP) read() error {
-	t.pass++
-	if !t.complete() {
-		return t.walk()
-	}
-	t.slots = t.slots[:0]
-	for i := range t.table.slots {
-		t.slots = append(t.slots, int32(i))
-	}
-	return t.readExactly(t.slots)
-}
-
 // walk reads every connection of the host. A chunk of them was built within the call before the one that returns it.
 func (t *TCP) walk() error {
+	t.pass++
 	from := t.clock.read()
 	dump, err := t.conn.DumpTCP(sockdiag.Connections)
 	if err != nil {
@@ -92,53 +72,6 @@ func (t *TCP) walk() error {
 	}
 }
 
-// sampleHot reads the sockets of the hot set alone.
-func (t *TCP) sampleHot() error {
-	if err := t.handleNotices(); err != nil {
-		return err
-	}
-	t.counters.HotSamples++
-	if err := t.readExactly(t.hotSet); err != nil {
-		return refused("tcp", err)
-	}
-	return nil
-}
-
-// readExactly reads the connections in some slots of the table.
-func (t *TCP) readExactly(slots []int32) error {
-	var s sockdiag.Socket
-	for batch := range slices.Chunk(slots, sockdiag.MaxBatch) {
-		t.queries = t.queries[:0]
-		for _, slot := range batch {
-			c := &t.table.slots[slot]
-			if c.cookie == 0 {
-				continue // destroyed since the slots were chosen
-			}
-			t.queries = append(t.queries, sockdiag.Query{Local: c.local, Remote: c.remote, Interface: c.netif,
-				Cookie: c.cookie})
-		}
-		at := span{from: t.clock.read()}
-		replies, err := t.conn.Get(t.queries)
-		if err != nil {
-			return err
-		}
-		at.to = t.clock.read()
-		for {
-			reply, ok := replies.Next(&s)
-			if !ok {
-				break
-			}
-			if reply.Found && s.State != sockdiag.TimeWait && t.table.get(s.Cookie) != nil {
-				t.observe(&s, at)
-			}
-		}
-		if replies.Err() != nil {
-			t.counters.Gaps++
-		}
-	}
-	return nil
-}
-
 // readListeners walks over the listening sockets.
 func (t *TCP) readListeners() error {
 	now := boottime.Now()
@@ -157,10 +90,10 @@ func (t *TCP) readListeners() error {
 	return dump.Err()
 }
 
-// sweep ends connections the pass did not find and chooses the hot set.
+// sweep ends connections the pass did not find.
 func (t *TCP) sweep() {
 	now := t.full.start
-	t.hotSet, t.inbound = t.hotSet[:0], 0
+	t.inbound = 0
 	crowded := len(t.table.index) > t.table.limit/8*7
 	for i := range t.table.slots {
 		c := &t.table.slots[i]
@@ -172,16 +105,11 @@ func (t *TCP) sweep() {
 		case c.ended && (crowded || now.Sub(c.missed) > heldFor):
 			t.table.remove(c.cookie)
 			t.forgotten = now
-		case c.pass != t.pass:
+		case c.pass == t.pass:
+		case c.doubtful:
+			t.table.remove(c.cookie)
+		default:
 			t.miss(c, now)
-		case c.direction == outbound && now.Sub(c.sending) < hotFor:
-			t.hotSet = append(t.hotSet, int32(i))
 		}
-	}
-	if len(t.hotSet) > maxHot {
-		slices.SortFunc(t.hotSet, func(a, b int32) int {
-			return cmp.Compare(t.table.slots[b].sending, t.table.slots[a].sending)
-		})
-		t.hotSet = t.hotSet[:maxHot]
 	}
 }

@@ -28,6 +28,8 @@ type connection struct {
 	connecting    bool  // SYN sent, not answered yet
 	announced     bool  // its Open is emitted, or it was there before us
 	ended         bool  // its Close or Failed is emitted, but the kernel has not destroyed it yet
+	doubtful      bool  // another source may be about to tell of it
+	followed      bool  // another source tells of its beginning and its end
 	retransmits   uint8 // of the SYN, while connecting
 	segments      uint32
 	retrans       uint32
@@ -36,7 +38,7 @@ type connection struct {
 	sent          uint64 // payload reported so far
 	received      uint64
 	known         boottime.Time // the latest instant for which the counters above are known to be true
-	sending       boottime.Time // the last payload
+	active        boottime.Time // the last payload, or the beginning
 	missed        boottime.Time // first missing in a pass
 }
 
@@ -53,6 +55,7 @@ type connections struct {
 	slots []connection
 	free  []int32
 	index map[uint64]int32
+	next  int32 // the slot behind the one last asked for: passes meet connections in the order of the pass before
 }
 
 func newConnections(limit int) *connections {
@@ -61,10 +64,14 @@ func newConnections(limit int) *connections {
 
 // get returns the connection with that cookie, nil if there is none. The pointer is valid until the next add.
 func (t *connections) get(cookie uint64) *connection {
-	slot, ok := t.index[cookie]
-	if !ok {
-		return nil
+	slot := t.next
+	if int(slot) >= len(t.slots) || t.slots[slot].cookie != cookie {
+		var ok bool
+		if slot, ok = t.index[cookie]; !ok {
+			return nil
+		}
 	}
+	t.next = slot + 1
 	return &t.slots[slot]
 }
 
@@ -82,7 +89,7 @@ func (t *connections) add(cookie uint64) *connection {
 		t.slots = append(t.slots, connection{})
 	}
 	t.slots[slot] = connection{cookie: cookie}
-	t.index[cookie] = slot
+	t.index[cookie], t.next = slot, slot+1
 	return &t.slots[slot]
 }
 
