@@ -69,3 +69,33 @@ func TestDatagramsAreCountedAtL3(t *testing.T) {
 		require.InDelta(c, 300, number(c, row, "interval_ms"), 15)
 	}, patience, 100*time.Millisecond)
 }
+
+// TestOpenConnectionsBesideThePrograms: what a connection sends while it stays open is told send by send and once, be it one from
+// before the programs, whose sends the sampler reads at every level, or a later one, which it follows at L2 alone.
+func TestOpenConnectionsBesideThePrograms(t *testing.T) {
+	for _, level := range []string{"L2", "L3"} {
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			host, outside := network(t)
+			to := sink(t, outside, public4)
+			beats := func(a *actor, interval time.Duration, count int) *child {
+				return a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: to,
+					Interval: interval, Size: 500, Count: count, For: time.Minute}})
+			}
+			elder, younger := newActor(t, host, "elder"), newActor(t, host, "younger")
+			old := beats(elder, 6*time.Second, 3)
+			require.Eventually(t, func() bool { return len(sentBy(t, old)) == 1 }, patience, 10*time.Millisecond)
+			s := sensorAt(t, host, level)
+			require.Len(t, elder.sent(t), 1, "too slow to tell: it has sent again")
+			beats(younger, 400*time.Millisecond, 10)
+			younger.finish(t, patience)
+			elder.finish(t, 2*patience)
+			awaitBytes(t, s, younger.path, 10*500)
+			awaitBytes(t, s, elder.path, 2*500)
+			for path, sends := range map[string]int{elder.path: 2, younger.path: 10} {
+				rows := ask(t, s, "SELECT bytes FROM process_send_history WHERE bytes > 0 AND path = "+quoted(path))
+				require.Len(t, rows, sends)
+			}
+		})
+	}
+}
