@@ -106,7 +106,7 @@ func (p *postgresql) query(t testing.TB, statement string) [][]string {
 	t.Helper()
 	rows, err := csv.NewReader(strings.NewReader(p.run(t, p.psql(statement)))).ReadAll()
 	require.NoError(t, err)
-	return rows[1:]
+	return append([][]string(nil), rows[1:]...) // without rows it is nil, as elsewhere
 }
 
 // load copies lines in as text: a backslash is one, and no byte is a delimiter.

@@ -25,18 +25,18 @@ import (
 
 // Scene is a sensor's memory on recorded time, which counts since 1970.
 type Scene struct {
-	store   *history.Store
-	ranker  *candidate.Ranker
-	source  *source
-	sensor  *sensor.Sensor
-	Running map[int32]process.Info // what is known of processes, by PID
-	Role    string
+	store            *history.Store
+	ranker           *candidate.Ranker
+	source           *source
+	sensor           *sensor.Sensor
+	Running          map[int32]process.Info // what is known of processes, by PID
+	Role, ConfigHash string
 }
 
 // New returns an empty scene, whose sensor stands at L3 until the test ends.
 func New(t testing.TB) *Scene {
 	t.Helper()
-	s := &Scene{Role: "web server", source: &source{ended: make(chan error, 1)}, Running: map[int32]process.Info{}}
+	s := &Scene{Role: "web server", ConfigHash: "c0ffee", source: &source{ended: make(chan error, 1)}, Running: map[int32]process.Info{}}
 	var err error
 	s.store, err = history.New(history.Config{})
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func floor() (sensor.Source, error) { return &source{ended: make(chan error)}, n
 func (s *Scene) Deps() table.Deps {
 	return table.Deps{Store: s.store, Ranker: s.ranker, Sensor: s.sensor, Clock: boottime.Recorded(), Role: s.Role,
 		Process: func(id process.ID) (process.Info, bool) { i, ok := s.Running[id.PID]; return i, ok },
-		Host:    func() table.Host { return table.Host{PID: 1, Version: "1.0", ConfigHash: "c0ffee"} }}
+		Host:    func() table.Host { return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash} }}
 }
 
 // Flow is a program's sends to a destination.
@@ -134,7 +134,6 @@ func (s *Scene) Play(flows ...Flow) {
 	s.ranker.Refresh()
 }
 
-// The flows of a scene in which everything is found, one for each query.
 // Implant beacons every minute.
 func Implant() Flow {
 	return Flow{Program: process.Program{Path: "/tmp/.x/implant", UID: 1000}, PID: 700, To: []string{"198.51.100.7:443"}, Every: time.Minute, Bytes: 151, Count: 60}
