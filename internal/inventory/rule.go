@@ -132,6 +132,9 @@ func (r *Rule) Period() string {
 	return strings.Join(r.text().Periods, ", ")
 }
 
+// Reference names what the rule rests on, in one line.
+func (r *Rule) Reference() string { return strings.Join(r.References, ", ") }
+
 // covers reports whether the rule's destinations cover the target.
 func (r *Rule) covers(t *Target) bool {
 	if len(r.destinations) == 0 {

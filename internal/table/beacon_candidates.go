@@ -3,11 +3,13 @@ package table
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/osquery/osquery-go/plugin/table"
 
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
 func beaconCandidates(d Deps) *table.Plugin {
@@ -43,8 +45,11 @@ func beaconCandidates(d Deps) *table.Plugin {
 		integer("insufficient", "1 if there are too few beats for this jitter to conclude anything"),
 		double("failed_share", "Share of attempts that never connected, 0 to 1"),
 		integer("network_facing", "1 if this program's purpose includes talking, 0 if known not to, -1 if nobody has said"),
-		integer("expected", "1 if a rule covers this program, destination and period; 0 if none does; -1 if not judged"),
-		text("severity", "Grade; empty until an inventory judges the program"),
+		integer("expected", "1 if a rule covers this program, destination and period; 0 if none does; -1 if the process could not be found"),
+		text("severity", "Grade: info (expected, or no beacon), low (timing alone), medium, high. Observation never lowers it"),
+		text("suspicions", "What speaks against the program, heaviest first, with weights: no_package=2,new_program=1"),
+		text("rule", "Rule that decided expected; empty if none did"),
+		text("rule_source", "Who says so: operator, role or catalogue"),
 		text("role", "Role of this host, from the configuration"),
 		bigint("resolution_ms", "Median timing uncertainty of the beats, in milliseconds"),
 		bigint("max_gap_ms", "Longest time the sensor did not look at TCP sockets, in milliseconds"),
@@ -106,10 +111,27 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r["size_evidence"], r["evidence"] = rounded(res.SizeEvidence, 3), rounded(res.Evidence, 3)
 	r["score"], r["confidence"] = rounded(res.Score, 3), rounded(res.Confidence, 3)
 	r["insufficient"], r["failed_share"] = flag(res.Insufficient), rounded(res.FailedShare, 3)
-	r["network_facing"], r["expected"], r["severity"] = "-1", "-1", ""
+	verdict := &c.Verdict
+	verdictRow(r, verdict)
+	r["severity"], r["suspicions"] = verdict.Severity.String(), verdict.SuspicionList()
 	r["role"], r["resolution_ms"] = d.Role, millis(c.Resolution)
 	r["quality"], r["sparkline"] = c.Totals.Quality.String(), c.Sparkline
-	r["reason"], r["signature"], r["alert_id"] = res.Reason(), clean(c.Signature), c.AlertID
-	r["reason_codes"] = strings.Join(res.ReasonCodes(), ",")
+	r["reason"], r["signature"], r["alert_id"] = res.Reason()+"; "+clean(verdict.Reason), clean(c.Signature), c.AlertID
+	r["reason_codes"] = reasonCodes(res.ReasonCodes(), verdict.Codes)
 	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
+}
+
+// verdictRow fills the columns that the tables of candidates and of programs have in common.
+func verdictRow(r row, v *inventory.Verdict) {
+	r["network_facing"], r["expected"] = strconv.Itoa(int(v.NetworkFacing)), strconv.Itoa(int(v.Expected))
+	r["rule"], r["rule_source"] = clean(v.Rule), v.Source.String()
+}
+
+// reasonCodes are those of timing and sizes and those of the inventory, sorted.
+func reasonCodes(codes []string, more []inventory.Code) string {
+	for _, c := range more {
+		codes = append(codes, string(c))
+	}
+	slices.Sort(codes)
+	return strings.Join(codes, ",")
 }

@@ -45,10 +45,15 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		text("config_hash", "SHA-256 of the effective configuration"),
 		bigint("checkpoint_time", "When the histories were last written to disk, in seconds since the Unix epoch; NULL if they are in memory only"),
 		bigint("purges", "Times everything recorded was forgotten on demand"),
+		text("inventory_hash", "SHA-256 of the effective rules: equal hashes mean equal verdicts"),
+		text("inventory_error", "Why the rule files were refused when they were last read (the rules before stay), or the first rule that has expired, with file, line and column"),
+		bigint("rules", "Rules in effect, shipped ones included"),
+		bigint("rules_expired", "Rules among them that have expired and no longer apply"),
 		text("last_error", "Latest error of a part of the sensor"),
 	}
 	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
 		s, h, b := d.Sensor.Status(), d.Host(), d.Store.Stats()
+		rules := d.inventory()
 		return []map[string]string{{
 			"pid": strconv.Itoa(h.PID), "version": h.Version, "level": s.Level, "level_reason": clean(s.LevelReason),
 			"tcp_source": s.TCPSource, "udp_source": s.UDPSource, "start_time": seconds(d.Clock, s.Started),
@@ -63,6 +68,8 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 			"resident_size": number(h.ResidentSize), "memory_limit": positive(h.MemoryLimit),
 			"user_time": millis(h.UserTime), "system_time": millis(h.SystemTime), "reconnects": number(h.Reconnects),
 			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
+			"inventory_hash": rules.Hash, "inventory_error": clean(rules.Error),
+			"rules": number(rules.Rules), "rules_expired": number(rules.Expired),
 		}}, nil
 	}
 	return table.NewPlugin("beacon_sensor_status", columns, generate,

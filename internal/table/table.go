@@ -9,6 +9,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
@@ -28,7 +29,9 @@ type Deps struct {
 	Hostname func(netip.Addr) (name, source string)
 	Clock    boottime.Clock
 	Host     func() Host
-	Role     string
+	// Inventory holds the rules; nil for none.
+	Inventory *inventory.Live
+	Role      string
 	// Replay leaves out the status of a live sensor.
 	Replay bool
 }
@@ -79,9 +82,16 @@ func All(d Deps) []Table {
 	if d.Class == nil {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
 	}
-	tables := []Table{{beaconCandidates(d)}, {processOutboundStats(d)}, {processSendHistory(d)}}
+	tables := []Table{{beaconCandidates(d)}, {processOutboundStats(d)}, {processSendHistory(d)}, {processNetworkBaseline(d)}}
 	if !d.Replay {
-		tables = append(tables, Table{beaconSensorStatus(d)}, Table{beaconSensorSources(d)})
+		tables = append(tables, Table{beaconInventoryRules(d)}, Table{beaconSensorStatus(d)}, Table{beaconSensorSources(d)})
 	}
 	return tables
+}
+
+func (d *Deps) inventory() inventory.Status {
+	if d.Inventory == nil {
+		return inventory.Status{}
+	}
+	return d.Inventory.Status()
 }

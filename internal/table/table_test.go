@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
@@ -28,7 +31,8 @@ const epoch = 1_700_000_000 // the recorded clock: boot time is time since 1970
 func filled(t testing.TB) Deps {
 	store, err := history.New(history.Config{})
 	require.NoError(t, err)
-	ranker, err := candidate.New(candidate.Config{Store: store})
+	rules := filledRules(t)
+	ranker, err := candidate.New(candidate.Config{Store: store, Grading: candidate.Grading{Inventory: rules.Set, Clock: boottime.Recorded()}})
 	require.NoError(t, err)
 	for i := range 20 {
 		for _, p := range []struct {
@@ -47,7 +51,7 @@ func filled(t testing.TB) Deps {
 		},
 		Record: func(process.Program, process.ID, *send.Send) {}, Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
-	return Deps{Store: store, Ranker: ranker, Sensor: live, Clock: boottime.Recorded(), Role: "web server",
+	return Deps{Store: store, Ranker: ranker, Sensor: live, Clock: boottime.Recorded(), Role: "web server", Inventory: rules,
 		Host: func() Host {
 			return Host{PID: 42, Version: "v0", ResidentSize: 5 << 30, UserTime: 1500 * time.Millisecond}
 		},
@@ -55,6 +59,19 @@ func filled(t testing.TB) Deps {
 			return process.Info{ID: id, Name: "implant\n", Cmdline: "implant \x07 --fast", Parent: process.ID{PID: 1},
 				ParentPath: "/sbin/init", StartTime: time.Unix(epoch-100, 0), Exited: true}, id.PID == 7
 		}}
+}
+
+// filledRules is an inventory with a rule for the server agent, and one that has expired.
+func filledRules(t testing.TB) *inventory.Live {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	rule := "  - name: %s\n    comment: polls its server\n    owner: ops@example.org\n    expires: %s\n    reference: agent(8)\n" +
+		"    program: {path: %s}\n    destinations: [{cidr: '2001:db8::/32', port: 8443}]\n    period: 1m\n"
+	text := "rules:\n" + fmt.Sprintf(rule, "agent", "2100-01-01", "/usr/bin/agent") + fmt.Sprintf(rule, "old", "2020-01-01", "/usr/bin/old")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(text), 0o644))
+	rules, err := inventory.Open(inventory.Config{Files: inventory.Files{Dir: dir}})
+	require.NoError(t, err)
+	return rules
 }
 
 // ask calls a table as osquery does.
@@ -163,8 +180,8 @@ func TestCandidateRow(t *testing.T) {
 		"parent": "1", "parent_path": "/sbin/init", "start_time": "1699999900", "family": "2", "protocol": "6",
 		"local_address": "10.0.0.5", "remote_address": "198.51.100.7", "remote_port": "443", "destination_class": "public",
 		"first_seen": "1700000000", "last_seen": "1700001140", "beats": "20", "bytes_sent": "3020", "interval_ms": "60000",
-		"size_bytes": "151", "timing_share": "1.000", "insufficient": "0", "network_facing": "-1", "expected": "-1",
-		"severity": "", "role": "web server", "resolution_ms": "4", "quality": "exact", "interval_class": "1m",
+		"size_bytes": "151", "timing_share": "1.000", "insufficient": "0", "network_facing": "-1", "expected": "0",
+		"severity": "high", "suspicions": "world_writable_path=4", "rule": "", "rule_source": "", "role": "web server", "resolution_ms": "4", "quality": "exact", "interval_class": "1m",
 		"size_class": "256B", "net_namespace": "4026531840",
 	} {
 		require.Equal(t, want, r[column], column)
@@ -247,4 +264,36 @@ func TestRowsHoldWhatTheStatementReads(t *testing.T) {
 			require.Empty(t, r, "count(*) reads no column")
 		}
 	}
+}
+
+func TestVerdictsAndRulesAreRows(t *testing.T) {
+	d := filled(t)
+	r := ask(t, d, "beacon_candidates", map[string]string{"pid": "8"})[0]
+	for column, want := range map[string]string{"expected": "1", "network_facing": "1", "severity": "info", "rule": "agent",
+		"rule_source": "operator", "suspicions": ""} {
+		require.Equal(t, want, r[column], column)
+	}
+	require.Contains(t, r["reason"], "; expected: operator rule agent covers this program, destination and period")
+	require.Equal(t, "above_threshold,expected,regular_timing,sizes_ciphertext,uniform_sizes", r["reason_codes"])
+
+	rows := ask(t, d, "process_network_baseline", nil)
+	require.Len(t, rows, 2)
+	for _, r := range rows {
+		require.Equal(t, "1", r["destinations"])
+		require.Equal(t, "1", r["periodic"])
+		require.Equal(t, r["path"] == "/usr/bin/agent", r["expected"] == "1")
+		require.Equal(t, "1700000000", r["first_seen"])
+	}
+	require.Len(t, ask(t, d, "process_network_baseline", map[string]string{"path": "/usr/bin/agent"}), 1)
+
+	rules := ask(t, d, "beacon_inventory_rules", nil)
+	require.Len(t, rules, 2)
+	require.Equal(t, []string{"agent", "0", "1"}, []string{rules[0]["name"], rules[0]["expired"], rules[0]["used"]})
+	require.Equal(t, []string{"old", "1", "0", "1577923200"}, []string{rules[1]["name"], rules[1]["expired"], rules[1]["used"], rules[1]["expires"]})
+	require.Equal(t, "cidr 2001:db8::/32 port 8443", rules[0]["destinations"])
+
+	status := ask(t, d, "beacon_sensor_status", nil)[0]
+	require.Equal(t, []string{"2", "1"}, []string{status["rules"], status["rules_expired"]})
+	require.Len(t, status["inventory_hash"], 64)
+	require.Contains(t, status["inventory_error"], "rules.yaml:10:11: the rule old expired after 2020-01-01")
 }
