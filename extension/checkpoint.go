@@ -41,6 +41,7 @@ func (in *instrument) keep() error {
 // restore continues what an earlier sensor of this state directory has kept. Only the holder of its lock may.
 func (in *instrument) restore(stateDir string) {
 	in.stateDir = stateDir
+	in.rules.Keep(stateDir)
 	if err := in.firstSeen.Load(filepath.Join(stateDir, firstSeenFile)); err != nil {
 		in.sensor.Fail(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -14,8 +15,8 @@ import (
 // go.
 type destinations struct {
 	subnets atomic.Pointer[[]netip.Prefix]
-	proxies atomic.Pointer[map[send.Destination]bool]
-	find    func() map[send.Destination]bool
+	local   atomic.Pointer[listeners]
+	find    func() listeners
 }
 
 func newDestinations() *destinations {
@@ -34,16 +35,22 @@ func (d *destinations) class(dst send.Destination) send.Class {
 }
 
 func (d *destinations) isProxy(at send.Destination) bool {
-	proxies := d.proxies.Load()
-	if proxies == nil {
+	local := d.local.Load()
+	if local == nil {
 		return false
 	}
 	for _, addr := range []netip.Addr{at.Remote.Addr(), netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
-		if (*proxies)[send.Destination{Protocol: at.Protocol, Remote: netip.AddrPortFrom(addr, at.Remote.Port())}] {
+		if local.proxies[send.Destination{Protocol: at.Protocol, Remote: netip.AddrPortFrom(addr, at.Remote.Port())}] {
 			return true
 		}
 	}
 	return false
+}
+
+// listens reports whether a program that talks outside also listens on a socket that is not loopback.
+func (d *destinations) listens(p process.Program) bool {
+	local := d.local.Load()
+	return local != nil && local.servers[p]
 }
 
 // run looks at the interfaces and the local proxies every half minute until ctx ends.
@@ -63,8 +70,8 @@ func (d *destinations) run(ctx context.Context) error {
 // refresh keeps the last known subnets if the interfaces cannot be read.
 func (d *destinations) refresh() {
 	if d.find != nil {
-		proxies := d.find()
-		d.proxies.Store(&proxies)
+		local := d.find()
+		d.local.Store(&local)
 	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil && d.subnets.Load() != nil {

@@ -20,7 +20,8 @@ import (
 var settings = []struct{ name, usage string }{
 	{"listen_socket", "where the sensor serves SQL"},
 	{"state_dir", "where the sensor keeps its lock and state"},
-	{"role", "role of this host, shown in the rows"},
+	{"role", "role of this host, shown in the rows; chooses role files of the inventory"},
+	{"inventory_dir", "directory of rules: which program is expected to talk to whom"},
 	{"include", "destination classes to rank although they are not outbound: loopback, link_local, multicast, broadcast"},
 	{"payload_length_variance", "half-width of a band of payload sizes that counts as one size, 0 to 1"},
 	{"repeat_frequency_threshold", "least beats per hour that count as repetition, 0 for any"},
@@ -125,7 +126,7 @@ func configCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var flags configFlags
 	check := &cobra.Command{
-		Use: "check", Short: "Check the configuration and print its hash", Args: noArguments,
+		Use: "check", Short: "Check the configuration and the rules, and print their hashes", Args: noArguments,
 		Example: "  beaconwatch.ext config check --config ./beaconwatch.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := flags.load()
@@ -133,7 +134,7 @@ func configCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "configuration is valid; hash", cfg.Hash())
-			return nil
+			return checkRules(cmd, cfg)
 		},
 	}
 	flags.bindAside(check)

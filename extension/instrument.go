@@ -22,6 +22,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
@@ -39,6 +40,7 @@ type instrument struct {
 	purges     atomic.Uint64
 	stateDir   string // empty for a sensor that keeps nothing
 	store      *history.Store
+	rules      *inventory.Live
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
 	namespaces *namespaces
@@ -55,15 +57,11 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
-	ranker, err := candidate.New(candidate.Config{Store: store, Class: where.class, Include: included, Scorer: scoring(cfg)})
-	if err != nil {
-		return nil, err
-	}
 	self, err := attribution.Self()
 	if err != nil {
 		return nil, err
 	}
-	in := &instrument{store: store, ranker: ranker, reconnects: func() uint64 { return 0 }}
+	in := &instrument{store: store, reconnects: func() uint64 { return 0 }}
 	if err := in.enrich(cfg); err != nil {
 		return nil, err
 	}
@@ -73,11 +71,19 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	where.find = proxyFinder{store: store, resolver: resolver}.find
 	in.resolver = resolver
+	if in.rules, err = openRules(cfg, log); err != nil {
+		return nil, err
+	}
+	in.ranker, err = candidate.New(candidate.Config{Store: store, Class: where.class, Include: included, Scorer: scoring(cfg),
+		Grading: in.grading(where)})
+	if err != nil {
+		return nil, err
+	}
 	if err := in.keep(); err != nil {
 		return nil, err
 	}
 	background = append(background, in.enriching(outbound)...)
-	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging)
+	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse)
 	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) })
 	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
 	in.sensor, err = sensor.New(sensor.Config{
@@ -88,7 +94,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, ranker.Run, where.run, in.sweep, in.namespaces.run}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run}, background...),
 		Log:        log,
 	})
 	if err != nil {
@@ -96,7 +102,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	hash := cfg.Hash()
 	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
-	for _, p := range table.All(table.Deps{Store: store, Ranker: ranker, Sensor: in.sensor, Process: in.process,
+	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		Host: func() table.Host { return in.host(hash) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))

@@ -13,8 +13,8 @@ const (
 	// the latter.
 	listening   = 10
 	unconnected = 7
-	// maxProxies bounds the loopback listeners that are looked at.
-	maxProxies = 1024
+	// maxListeners bounds the listeners that are looked at.
+	maxListeners = 1024
 )
 
 // proxyFinder finds the loopback listeners whose owner itself talks outside: what is sent to them leaves the host by
@@ -24,17 +24,31 @@ type proxyFinder struct {
 	resolver *attribution.Resolver
 }
 
-// find returns where such listeners wait. A port bound to all addresses is returned with the unspecified address.
-func (p proxyFinder) find() map[send.Destination]bool {
+// listeners are those whose owners talk outside: proxies is where they wait on loopback or on all addresses, the latter with
+// the unspecified address, servers which of the programs wait for others than this host.
+type listeners struct {
+	proxies map[send.Destination]bool
+	servers map[process.Program]bool
+}
+
+// find looks for them.
+func (p proxyFinder) find() listeners {
+	found := listeners{proxies: map[send.Destination]bool{}, servers: map[process.Program]bool{}}
 	talkers := p.talkers()
 	if len(talkers) == 0 {
-		return nil
+		return found
 	}
-	found := map[send.Destination]bool{}
-	for _, l := range loopbackListeners() {
+	for _, l := range allListeners() {
 		_, program, ok := p.resolver.Owner(l, 0)
-		if ok && talkers[program] {
-			found[send.Destination{Protocol: l.Protocol, Remote: l.Local}] = true
+		if !ok || !talkers[program] {
+			continue
+		}
+		loopback := l.Local.Addr().IsLoopback()
+		if loopback || l.Local.Addr().IsUnspecified() {
+			found.proxies[send.Destination{Protocol: l.Protocol, Remote: l.Local}] = true
+		}
+		if !loopback && l.Protocol == send.TCP { // a UDP socket without a peer may be a client's as well
+			found.servers[program] = true
 		}
 	}
 	return found
@@ -51,7 +65,7 @@ func (p proxyFinder) talkers() map[process.Program]bool {
 	return talkers
 }
 
-func loopbackListeners() []send.Socket {
+func allListeners() []send.Socket {
 	var found []send.Socket
 	for _, t := range []struct {
 		name     string
@@ -64,8 +78,8 @@ func loopbackListeners() []send.Socket {
 		}
 		table.Rewind()
 		var s procfs.NetSocket
-		for len(found) < maxProxies && table.Next(&s) {
-			if s.State == t.state && (s.Local.Addr().IsLoopback() || s.Local.Addr().IsUnspecified()) {
+		for len(found) < maxListeners && table.Next(&s) {
+			if s.State == t.state {
 				found = append(found, send.Socket{Inode: s.Inode, UID: s.UID, Protocol: t.protocol, Local: s.Local})
 			}
 		}

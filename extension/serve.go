@@ -65,7 +65,9 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	}
 	defer host.Close()
 	reg := s.registrar(log)
-	in, err := newInstrument(cfg, log, func(ctx context.Context) error { return s.listen(ctx, host, cfg.ListenSocket, log) }, reg.run)
+	var in *instrument
+	in, err = newInstrument(cfg, log, func(ctx context.Context) error { return s.listen(ctx, host, cfg.ListenSocket, log) }, reg.run,
+		func(ctx context.Context) error { return in.reloading(ctx) })
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,10 @@ type Config struct {
 	// ListenSocket is where the sensor serves SQL; StateDir holds its lock.
 	ListenSocket string `yaml:"listen_socket" json:"listen_socket"`
 	StateDir     string `yaml:"state_dir" json:"state_dir"`
-	// Role of this host, for the rows.
+	// Role of this host, for the rows and to choose the role files of the inventory; several are separated by commas.
 	Role string `yaml:"role" json:"role"`
+	// InventoryDir holds the operator's rules on which programs are expected to talk, in files ending in .yaml.
+	InventoryDir string `yaml:"inventory_dir" json:"inventory_dir"`
 	// Include names destination classes that are candidates although they are not outbound: loopback, link_local,
 	// multicast, broadcast.
 	Include []string `yaml:"include" json:"include"`
@@ -80,7 +82,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
+		InventoryDir: "/etc/beaconwatch/inventory.d", Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
 		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
 		Redact: "common", DNSNames: "on", LogLevel: "info",
@@ -133,7 +135,7 @@ func (f Flag) yaml() string {
 			return ""
 		}
 		return f.Name + ": " + string(list)
-	case "listen_socket", "state_dir", "role", "level", "redact", "dns_names", "log_level", "sample_period", "retention",
+	case "listen_socket", "state_dir", "role", "inventory_dir", "level", "redact", "dns_names", "log_level", "sample_period", "retention",
 		"checkpoint_interval":
 		return f.Name + ": " + string(quoted)
 	}

@@ -84,7 +84,9 @@ func (d *document) rule(n ast.Node, source Source) *Rule {
 	if len(r.tolerates) > 0 && (source != Operator || r.Unexpected) {
 		d.add(r.Line, r.Column, "tolerate is for an operator's rules that expect something")
 	}
-	d.sensible(r)
+	if present["program"] {
+		d.sensible(r)
+	}
 	r.seal()
 	return r
 }

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -13,8 +12,6 @@ import (
 // Config wires a Live inventory.
 type Config struct {
 	Files Files
-	// StateDir is where the change log and the record of used rules are kept; "" keeps neither.
-	StateDir string
 	// Now defaults to time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -25,7 +22,9 @@ type Live struct {
 	config  Config
 	current atomic.Pointer[Set]
 	failure atomic.Pointer[string]
-	reading sync.Mutex // held while files are read
+
+	changing sync.Mutex // held while the set is changed or written about; guards stateDir
+	stateDir string     // "" keeps nothing
 }
 
 // Status is what the status table says of the inventory.
@@ -60,8 +59,8 @@ func Open(c Config) (*Live, error) {
 
 // Reload reads the rules again. On an error the present set stays, and Status says why.
 func (l *Live) Reload() error {
-	l.reading.Lock()
-	defer l.reading.Unlock()
+	l.changing.Lock()
+	defer l.changing.Unlock()
 	set, err := Load(l.config.Files)
 	if err != nil {
 		message := err.Error()
@@ -90,16 +89,6 @@ func (l *Live) complain(err error) {
 
 // take makes set the current one, with the record of use of those of its rules that were there before.
 func (l *Live) take(set *Set) {
-	if dir := l.config.StateDir; dir != "" {
-		if err := logChange(dir, l.config.Now(), set); err != nil {
-			l.config.Log.Warn("the change of rules is not logged", "reason", err)
-		}
-		if l.current.Load() == nil {
-			if err := loadUsage(dir, set); err != nil {
-				l.config.Log.Warn("rules", "reason", err)
-			}
-		}
-	}
 	if old := l.current.Load(); old != nil {
 		used := map[string]int64{}
 		for _, r := range old.rules {
@@ -109,7 +98,40 @@ func (l *Live) take(set *Set) {
 			r.lastUsed.Store(used[r.fingerprint])
 		}
 	}
+	l.log(set)
 	l.current.Store(set)
+}
+
+// log writes the change down where there is a place for it.
+func (l *Live) log(set *Set) {
+	if l.stateDir == "" {
+		return
+	}
+	if err := logChange(l.stateDir, l.config.Now(), set); err != nil {
+		l.config.Log.Warn("the change of rules is not logged", "reason", err)
+	}
+}
+
+// Keep has the change log and the record of used rules kept in a state directory from now on, and continues what is there.
+func (l *Live) Keep(stateDir string) {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	l.stateDir = stateDir
+	set := l.current.Load()
+	if err := loadUsage(stateDir, set); err != nil {
+		l.config.Log.Warn("rules", "reason", err)
+	}
+	l.log(set)
+}
+
+// save writes the record of used rules.
+func (l *Live) save() error {
+	l.changing.Lock()
+	defer l.changing.Unlock()
+	if l.stateDir == "" {
+		return nil
+	}
+	return saveUsage(l.stateDir, l.current.Load())
 }
 
 // Set returns the current rules.
@@ -128,29 +150,18 @@ func (l *Live) Status() Status {
 	return s
 }
 
-// Run keeps the record of used rules on disk until ctx ends.
-func (l *Live) Run(ctx context.Context) error {
-	if l.config.StateDir == "" {
-		<-ctx.Done()
-		return nil
-	}
+// Run keeps the record of used rules on disk until ctx ends. failed is told why it could not.
+func (l *Live) Run(ctx context.Context, failed func(error)) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
-	var failed string
-	save := func() {
-		err := saveUsage(l.config.StateDir, l.Set())
-		if message := fmt.Sprint(err); err != nil && message != failed {
-			l.config.Log.Warn("the record of used rules is not kept", "reason", err)
-			failed = message
-		}
-	}
-	for {
+	for ended := false; !ended; {
 		select {
 		case <-ctx.Done():
-			save()
-			return nil
+			ended = true
 		case <-tick.C:
-			save()
+		}
+		if err := l.save(); err != nil {
+			failed(err)
 		}
 	}
 }

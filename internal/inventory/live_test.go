@@ -21,8 +21,9 @@ func live(t *testing.T, text string) (l *Live, file, state string, log *bytes.Bu
 	file, state, log = filepath.Join(dir, "rules.yaml"), t.TempDir(), &bytes.Buffer{}
 	write(t, file, text)
 	l, err := Open(Config{Files: Files{Dir: dir, Shipped: fstest.MapFS{"catalogue/time.yaml": {Data: []byte(shippedCatalogue)}}},
-		StateDir: state, Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(log, nil))})
+		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(log, nil))})
 	require.NoError(t, err)
+	l.Keep(state)
 	return l, file, state, log
 }
 
@@ -114,15 +115,17 @@ func TestUseOfRulesIsRemembered(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.NoError(t, l.Run(ctx))
-	again, err := Open(Config{Files: Files{Dir: filepath.Dir(file)}, StateDir: state})
+	l.Run(ctx, func(err error) { require.NoError(t, err) })
+	again, err := Open(Config{Files: Files{Dir: filepath.Dir(file)}})
 	require.NoError(t, err)
+	again.Keep(state)
 	require.Equal(t, now, again.Set().Rules()[0].LastUsed(), "across a restart")
 
 	write(t, filepath.Join(state, usageFile), "{")
 	var log bytes.Buffer
-	again, err = Open(Config{Files: Files{Dir: filepath.Dir(file)}, StateDir: state, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	again, err = Open(Config{Files: Files{Dir: filepath.Dir(file)}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	require.NoError(t, err)
+	again.Keep(state)
 	require.Zero(t, again.Set().Rules()[0].LastUsed())
 	require.Contains(t, log.String(), "begins anew")
 }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+	shipped "github.com/beaconwatch/beaconwatch/packs/inventory"
+)
+
+// ruleFiles are the rules of this host: the operator's, those of its roles, and the catalogue.
+func ruleFiles(cfg config.Config) inventory.Files {
+	return inventory.Files{Shipped: shipped.Files, Dir: cfg.InventoryDir, Roles: inventory.SplitRoles(cfg.Role)}
+}
+
+func openRules(cfg config.Config, log *slog.Logger) (*inventory.Live, error) {
+	return inventory.Open(inventory.Config{Files: ruleFiles(cfg), Log: log})
+}
+
+// checkRules reads the rules as the sensor would, and says where something is wrong: 2 if they would be refused, 1 if some
+// have expired.
+func checkRules(cmd *cobra.Command, cfg config.Config) error {
+	set, err := inventory.Load(ruleFiles(cfg))
+	var invalid inventory.Invalid
+	if errors.As(err, &invalid) {
+		for _, f := range invalid {
+			fmt.Fprintln(cmd.ErrOrStderr(), f)
+		}
+		return usagef("%d findings: the rules in %s would be refused", len(invalid), cfg.InventoryDir)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "rules are valid; %d in effect, hash %s\n", len(set.Rules()), set.Hash())
+	expired := set.Expired(time.Now())
+	for _, f := range expired {
+		fmt.Fprintln(cmd.ErrOrStderr(), f)
+	}
+	if len(expired) > 0 {
+		return fmt.Errorf("%d rules have expired", len(expired))
+	}
+	return nil
+}
+
+// grading is what verdicts on candidates rest on.
+func (in *instrument) grading(where *destinations) candidate.Grading {
+	return candidate.Grading{
+		Inventory: in.rules.Set,
+		Process:   in.process,
+		Facts:     in.facts,
+		Hostname:  in.names.Name,
+		NewProgram: func(p process.Program) bool {
+			seen, ok := in.firstSeen.Program(p)
+			return ok && !seen.Initial && time.Since(seen.First) < inventory.Recent
+		},
+		NewDestination: func(d send.Destination) bool {
+			seen, ok := in.firstSeen.Destination(d)
+			return ok && !seen.Initial && time.Since(seen.First) < inventory.Recent
+		},
+		Listens: where.listens,
+		Clock:   boottime.System(),
+	}
+}
+
+// reloading reads the rules again whenever SIGHUP comes; a refusal is logged and in the status table.
+func (in *instrument) reloading(ctx context.Context) error {
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGHUP)
+	defer signal.Stop(told)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-told:
+			if err := in.rules.Reload(); err != nil {
+				in.sensor.Fail(err)
+			}
+		}
+	}
+}
+
+// recordUse keeps on disk which rules are of use.
+func (in *instrument) recordUse(ctx context.Context) error {
+	in.rules.Run(ctx, in.sensor.Fail)
+	return nil
+}
