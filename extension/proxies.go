@@ -79,7 +79,8 @@ func allListeners() []send.Socket {
 		table.Rewind()
 		var s procfs.NetSocket
 		for len(found) < maxListeners && table.Next(&s) {
-			if s.State == t.state {
+			local := s.Local.Addr()
+			if s.State == t.state && (t.protocol == send.TCP || local.IsLoopback() || local.IsUnspecified()) {
 				found = append(found, send.Socket{Inode: s.Inode, UID: s.UID, Protocol: t.protocol, Local: s.Local})
 			}
 		}

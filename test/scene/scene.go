@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
@@ -27,6 +30,7 @@ import (
 type Scene struct {
 	store            *history.Store
 	ranker           *candidate.Ranker
+	rules            *inventory.Live
 	source           *source
 	sensor           *sensor.Sensor
 	Running          map[int32]process.Info // what is known of processes, by PID
@@ -40,7 +44,8 @@ func New(t testing.TB) *Scene {
 	var err error
 	s.store, err = history.New(history.Config{})
 	require.NoError(t, err)
-	s.ranker, err = candidate.New(candidate.Config{Store: s.store})
+	s.rules = openRules(t)
+	s.ranker, err = candidate.New(candidate.Config{Store: s.store, Grading: candidate.Grading{Inventory: s.rules.Set, Clock: boottime.Recorded()}})
 	require.NoError(t, err)
 	s.sensor, err = sensor.New(sensor.Config{
 		Ladders: []sensor.Ladder{{Protocol: "tcp", Rungs: []sensor.Rung{
@@ -96,9 +101,21 @@ func floor() (sensor.Source, error) { return &source{ended: make(chan error)}, n
 
 // Deps are what the tables read.
 func (s *Scene) Deps() table.Deps {
-	return table.Deps{Store: s.store, Ranker: s.ranker, Sensor: s.sensor, Clock: boottime.Recorded(), Role: s.Role,
+	return table.Deps{Store: s.store, Ranker: s.ranker, Sensor: s.sensor, Clock: boottime.Recorded(), Role: s.Role, Inventory: s.rules,
 		Process: func(id process.ID) (process.Info, bool) { i, ok := s.Running[id.PID]; return i, ok },
 		Host:    func() table.Host { return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash} }}
+}
+
+// openRules is an inventory with one rule: the browser may talk to anybody.
+func openRules(t testing.TB) *inventory.Live {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	rule := "rules:\n  - name: browser\n    comment: people read\n    owner: desktop@example.org\n    expires: 2100-01-01\n" +
+		"    program: {path: /usr/bin/browser}\n    destinations: any\n    period: any\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(rule), 0o644))
+	rules, err := inventory.Open(inventory.Config{Files: inventory.Files{Dir: dir}})
+	require.NoError(t, err)
+	return rules
 }
 
 // Flow is a program's sends to a destination.
