@@ -11,6 +11,8 @@ func (c *code) begin(cfg Config, m *maps) {
 	c.zero(asm.RFP, template+keySize, recordSize-keySize)
 	c.identity(asm.RFP, template)
 	c.local(asm.RFP, template, "begin")
+	c.add(asm.LoadMem(asm.R1, asm.RFP, template+atFlags, asm.Half), asm.LoadMem(asm.R2, asm.RFP, peeked, asm.Word),
+		asm.Or.Reg(asm.R1, asm.R2), asm.StoreMem(asm.RFP, template+atFlags, asm.R1, asm.Half))
 	c.owner(asm.RFP, template)
 	c.now()
 	for _, at := range []int16{template + atTime, template + atBorn, report + reportTime, report + reportBorn} {

@@ -26,6 +26,7 @@ type fields struct {
 	isMPTCP                                              field // zero in a kernel without MPTCP
 	// struct task_struct
 	tgid, groupLeader, startBoottime field
+	call                             call
 }
 
 // kernelFields reads the layout from the kernel's BTF.
@@ -70,6 +71,7 @@ func kernelFields() (*fields, error) {
 			return nil, err
 		}
 	}
+	f.call = callFields(spec)
 	return f, nil
 }
 

@@ -35,6 +35,7 @@ const (
 	flagBound     = 1 << iota // the program chose the local port
 	flagUntracked             // there was no slot for the stream: the record stands for its one send
 	flagMPTCP                 // a subflow of an MPTCP connection
+	flagPeeked                // the peer was read from the memory of the program
 )
 
 // A record is what the programs keep of a socket (in its storage) and of a stream (in its slot), and what they put on the ring
@@ -111,8 +112,8 @@ type Event struct {
 	NetNS    uint32 // inode
 	Protocol uint8  // IP protocol number; MPTCP counts as TCP
 	Local    netip.AddrPort
-	// Remote is not valid if the peer of an unconnected socket is not known: there is no cgroup/sendmsg program, or it is a
-	// protocol without one. IPv4-mapped addresses are given as IPv4.
+	// Remote is not valid if the peer of an unconnected socket is not known. IPv4-mapped addresses are given as IPv4; protocols
+	// without ports have 0.
 	Remote netip.AddrPort
 	// Owner called connect (Opened, Closed) or sent (Sent, Totals, Forgotten).
 	Owner Owner
@@ -134,6 +135,9 @@ type Event struct {
 	// Bound: the program chose the local port. Untracked: there was no slot for the stream, Bytes and Sends are of this
 	// send alone. MPTCP: the connection is a subflow; its payload is counted by the sends on its MPTCP socket.
 	Bound, Untracked, MPTCP bool
+	// Peeked: there is no cgroup/sendmsg program, or none for the protocol, and Remote was read from the memory of the program
+	// after the call, where its threads can change it.
+	Peeked bool
 	// First is whose the first datagram between this socket and the peer was (Sent, Totals, Forgotten).
 	First First
 }
@@ -160,6 +164,9 @@ func (e *Event) decode(b []byte) bool {
 	e.Kind, e.Stream, e.Cookie, e.NetNS, e.Protocol = kind, u32(atSlot), u64(atCookie), u32(atNetNS), uint8(protocol)
 	e.Local = netip.AddrPortFrom(address(family, b[atLocal:]), u16(atLocalPort))
 	e.Remote = netip.AddrPortFrom(address(family, b[atRemote:]), binary.BigEndian.Uint16(b[atRemotePort:]))
+	if !hasPorts(protocol) {
+		e.Remote = netip.AddrPortFrom(e.Remote.Addr(), 0)
+	}
 	if e.Remote.Addr().IsUnspecified() && e.Remote.Port() == 0 {
 		e.Remote = netip.AddrPort{}
 	}
@@ -171,8 +178,16 @@ func (e *Event) decode(b []byte) bool {
 	state := u16(atState)
 	e.Connected = kind == Opened || (kind == Closed && state != synSent && state != synReceived)
 	e.Bound, e.Untracked, e.MPTCP = flags&flagBound != 0, flags&flagUntracked != 0, flags&flagMPTCP != 0
-	e.First = NotAsked
+	e.Peeked, e.First = flags&flagPeeked != 0, NotAsked
 	return true
+}
+
+func hasPorts(protocol uint16) bool {
+	switch protocol {
+	case unix.IPPROTO_TCP, unix.IPPROTO_UDP, unix.IPPROTO_UDPLITE, unix.IPPROTO_SCTP, unix.IPPROTO_DCCP:
+		return true
+	}
+	return false
 }
 
 func address(family uint16, b []byte) netip.Addr {

@@ -12,6 +12,7 @@ const (
 	slotAt   = report - 8            // key of a slot
 	thread   = slotAt - 8            // key of a peer
 	scratch  = thread - 8
+	peeked   = scratch - 8 // flagPeeked or nothing
 )
 
 // sendsProgram is attached to tp_btf/sock_send_length(sk, ret, flags), which every sendmsg of a socket passes on its way out.
@@ -30,7 +31,7 @@ func sendsProgram(f *fields, m *maps, cfg Config) asm.Instructions {
 	c.add(asm.JEq.Imm(asm.R1, unix.AF_INET, "ip"), asm.JNE.Imm(asm.R1, unix.AF_INET6, exit))
 	c.label("ip")
 	c.storage(m.sockets, 0)
-	c.add(asm.Mov.Reg(value, asm.R0))
+	c.add(asm.Mov.Reg(value, asm.R0), asm.StoreImm(asm.RFP, peeked, 0, asm.Word))
 	c.load(other, socket, f.protocol)
 	c.add(asm.JEq.Imm(other, unix.IPPROTO_TCP, "tcp"), asm.JEq.Imm(other, unix.IPPROTO_MPTCP, "tcp"))
 
@@ -65,14 +66,20 @@ func (c *code) caller() {
 
 // datagram fills in the key of the stream of a socket that is not TCP.
 func (c *code) datagram(m *maps) {
-	const named = "named"
+	const named, known = "named", "known"
 	c.caller()
 	if m.crowd != nil {
 		c.peer(m, named)
 	}
-	c.remote(asm.RFP, template, "datagram")
-	c.label(named)
 	c.add(asm.JSLT.Imm(number, 0, exit))
+	c.remote(asm.RFP, template, "datagram")
+	c.peek()
+	if m.crowd != nil {
+		c.add(asm.Ja.Label(known))
+		c.label(named)
+		c.add(asm.JSLT.Imm(number, 0, exit)) // only now: an error may not leave a peer behind
+		c.label(known)
+	}
 	c.cookie(asm.RFP, template, "datagram")
 }
 

@@ -30,7 +30,7 @@ type EBPFConfig struct {
 	// MaxLevel caps the level, default EverySend.
 	MaxLevel Level
 	// Cgroup is the root of a mounted cgroup2 hierarchy, "" if there is none: then the destinations of unconnected UDP
-	// sockets stay unknown.
+	// sockets are Inferred.
 	Cgroup string
 	// MaxSockets bounds the connections remembered, default 65 536 (about 10 MB). Streams are bounded by MaxStreams.
 	MaxSockets int
@@ -92,7 +92,8 @@ func ephemeralFrom() uint16 {
 // UDP has no handshake, so who began is a question. A socket whose port the kernel chose speaks first, or nobody would know it. Of
 // one whose program chose the port, the programs hear who spoke first, from the first such socket on that sends beyond this
 // host. Where they do not, it answers if its port is of a lower class (well-known, registered, ephemeral) than its peer's, and
-// what it sends otherwise is Inferred.
+// what it sends otherwise is Inferred. So is what raw, ICMP and SCTP sockets send without being connected, and UDP without a
+// cgroup2 hierarchy: their destinations are read from the memory of the program.
 type EBPF struct {
 	ledger
 	cfg    EBPFConfig

@@ -125,6 +125,7 @@ func (e *EBPF) begin(b *bpf.Event, s *stream) {
 		return
 	}
 	s.inbound, s.inferred = e.direction(b)
+	s.inferred = s.inferred || b.Peeked
 	if s.inbound {
 		e.counters.Passive++
 	}
