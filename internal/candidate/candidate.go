@@ -66,9 +66,9 @@ func alertID(signature string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signature names program and destination for people and for exceptions: no uid, no id, no time. An empty path reads
+// Signature names program and destination for people and for exceptions: no uid, no id, no time. An empty path reads
 // "[unattributed]".
-func signature(k history.Key, scope Scope, d send.Destination) string {
+func Signature(k history.Key, scope Scope, d send.Destination) string {
 	var b strings.Builder
 	if k.Host != "" {
 		b.WriteString(k.Host + ": ")

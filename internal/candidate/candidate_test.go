@@ -146,10 +146,10 @@ func TestClassesHaveHysteresis(t *testing.T) {
 
 func TestSignatureNamesTheUnnamed(t *testing.T) {
 	d := send.Destination{Protocol: send.UDP, Remote: netip.MustParseAddrPort("[2001:db8::1]:53")}
-	require.Equal(t, "[unattributed] udp://[2001:db8::1]:53", signature(history.Key{}, ByDestination, d))
-	require.Equal(t, "10.0.0.9: udp://[2001:db8::1]:53", signature(history.Key{Host: "10.0.0.9"}, ByDestination, d))
+	require.Equal(t, "[unattributed] udp://[2001:db8::1]:53", Signature(history.Key{}, ByDestination, d))
+	require.Equal(t, "10.0.0.9: udp://[2001:db8::1]:53", Signature(history.Key{Host: "10.0.0.9"}, ByDestination, d))
 	require.Equal(t, "/usr/bin/python3 /opt/x.py @system.slice/x.service *",
-		signature(history.Key{Program: process.Program{Path: "/usr/bin/python3", Script: "/opt/x.py", Workload: "system.slice/x.service"}}, ByProcess, d))
+		Signature(history.Key{Program: process.Program{Path: "/usr/bin/python3", Script: "/opt/x.py", Workload: "system.slice/x.service"}}, ByProcess, d))
 }
 
 func BenchmarkRefresh(b *testing.B) {

@@ -156,7 +156,7 @@ func (r *Ranker) consider(v *history.View) bool {
 	if old != nil {
 		previous, c.Signature, c.AlertID = old.settled, old.Signature, old.AlertID
 	} else {
-		c.Signature = signature(c.Key, c.Scope, c.Destination)
+		c.Signature = Signature(c.Key, c.Scope, c.Destination)
 		c.AlertID = alertID(c.Signature)
 	}
 	c.settle(now, &previous)

@@ -8,12 +8,14 @@ import (
 
 	"github.com/osquery/osquery-go/plugin/table"
 
+	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 )
 
 func processSendHistory(d Deps) *table.Plugin {
 	columns := join(processColumns(), endpointColumns(), []table.ColumnDefinition{
 		text("host", "Originating host, in replayed traffic only"),
+		text("signature", "Program and destination in words, as in beacon_candidates of scope destination"),
 		bigint("time", "Start of the micro-burst, in seconds since the Unix epoch"),
 		bigint("time_ms", "Start of the micro-burst, in milliseconds since the Unix epoch"),
 		bigint("bytes", "Payload bytes of the micro-burst"),
@@ -48,6 +50,7 @@ func appendBursts(rows []map[string]string, reads *projection, d Deps, v *histor
 	processRow(all, d, v.Latest, v.Key.Program, v.Socket.NetNS)
 	endpointRow(all, d, v.Destination, v.Socket, d.Class(v.Destination))
 	all["host"] = clean(v.Key.Host)
+	all["signature"] = clean(candidate.Signature(v.Key, candidate.ByDestination, v.Destination))
 	common := reads.keep(all)
 	offset := d.Clock.Offset()
 	for i, b := range v.Bursts {
