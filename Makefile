@@ -70,6 +70,10 @@ packages: ## deb and rpm for amd64 and arm64, SBOMs and checksums, in build/pack
 test-packages: ## install, start, upgrade and purge the packages; the unit under its own limits
 	$(GO) test -count=1 ./test/packages
 
+test-report: ## open reports in a real browser; wants Chromium, and Node.js for its driver
+	cd test/report && npm install --no-package-lock --no-audit --no-fund --silent
+	$(GO) test -count=1 ./test/report
+
 clean: ## remove build/
 	rm -rf build
 FORCE:

@@ -72,13 +72,9 @@ func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	if r.json && r.csv {
 		return usagef("--json and --csv exclude each other")
 	}
-	var local []netip.Prefix
-	for _, text := range r.local {
-		p, err := netip.ParsePrefix(strings.TrimSpace(text))
-		if err != nil {
-			return usagef("--local: %q is not a network such as 192.0.2.0/24", text)
-		}
-		local = append(local, p)
+	local, err := prefixes(r.local)
+	if err != nil {
+		return err
 	}
 	cfg, err := r.flags.load()
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -29,9 +30,10 @@ type Format struct {
 
 // Layout of a state file: magic, kind, version (little-endian), contents, and the SHA-256 of all that.
 const (
-	magic       = "bwstate\n"
+	// Magic is how every state file begins.
+	Magic       = "bwstate\n"
 	kindSize    = 16
-	headerSize  = len(magic) + kindSize + 4
+	headerSize  = len(Magic) + kindSize + 4
 	trailerSize = sha256.Size
 )
 
@@ -87,7 +89,7 @@ func (f Format) write(path string, contents func(io.Writer) error) error {
 
 func (f Format) header() []byte {
 	h := make([]byte, 0, headerSize)
-	h = append(h, magic...)
+	h = append(h, Magic...)
 	h = append(h, f.Kind...)
 	h = append(h, make([]byte, kindSize-len(f.Kind))...)
 	return binary.LittleEndian.AppendUint32(h, f.Version)
@@ -110,9 +112,32 @@ func (l *limited) Write(b []byte) (int, error) {
 // right. No file is an error that matches fs.ErrNotExist. A file that is damaged, was written by a later version, or that
 // contents refuses is renamed, and the error, which matches ErrDamaged or ErrNewer, says to what.
 func (f Format) Read(path string, contents func(version uint32, r io.Reader) error) error {
+	version, err := f.peek(path, contents)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("state file: %w", err)
+	case errors.Is(err, ErrNewer):
+		return setAside(path, fmt.Sprintf("%s.version-%d", path, version), err)
+	case errors.Is(err, ErrDamaged):
+		return setAside(path, path+".damaged", err)
+	}
+	return fmt.Errorf("state file %s: %w", path, err)
+}
+
+// Peek is Read for a file of somebody else's: it stays as it is, whatever is wrong with it.
+func (f Format) Peek(path string, contents func(version uint32, r io.Reader) error) error {
+	if _, err := f.peek(path, contents); err != nil {
+		return fmt.Errorf("state file %s: %w", path, err)
+	}
+	return nil
+}
+
+func (f Format) peek(path string, contents func(version uint32, r io.Reader) error) (version uint32, err error) {
 	from, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return fmt.Errorf("state file: %w", err)
+		return 0, err
 	}
 	defer from.Close()
 	version, body, err := f.verify(from)
@@ -121,15 +146,7 @@ func (f Format) Read(path string, contents func(version uint32, r io.Reader) err
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrNewer):
-		return setAside(path, fmt.Sprintf("%s.version-%d", path, version), err)
-	case errors.Is(err, ErrDamaged):
-		return setAside(path, path+".damaged", err)
-	}
-	return fmt.Errorf("state file %s: %w", path, err)
+	return version, err
 }
 
 // verify checks the frame of a state file and returns its version and contents.

@@ -95,6 +95,9 @@ func (h *Histories) Load(path string) error {
 	return err
 }
 
+// Read restores what a file of another sensor holds into the store. The file stays as it is.
+func (h *Histories) Read(path string) error { return historiesFormat.Peek(path, h.decode) }
+
 // Run saves every interval, and once more when ctx ends. failed is told why the file could not be written; the histories
 // are then in memory only until it can be.
 func (h *Histories) Run(ctx context.Context, every time.Duration, failed func(error)) {

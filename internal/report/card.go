@@ -139,6 +139,7 @@ func facts(r Row) []fact {
 	add("SHA-256", r["sha256"])
 	add("address", strings.TrimSpace(r["remote_address"]+" "+r["destination_class"]))
 	add("network-facing", said(r["network_facing"]))
+	add("reported by", r["reporter"])
 	add("expected", said(r["expected"]))
 	add("rule", strings.TrimSpace(r["rule"]+" "+r["rule_source"]))
 	add("signature", r["signature"])

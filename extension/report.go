@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/replay"
+	"github.com/beaconwatch/beaconwatch/internal/report"
+	"github.com/beaconwatch/beaconwatch/internal/shell"
+)
+
+// reporting writes a report of whatever can be asked for candidates.
+type reporting struct {
+	whom
+	output string
+	least  float64
+	limit  int
+	fleet  bool
+	local  []string
+}
+
+func reportCommand() *cobra.Command {
+	r := &reporting{}
+	cmd := &cobra.Command{
+		Use:   "report [FILE...]",
+		Short: "Write the candidates as one HTML file that needs nothing else",
+		Long: `report writes one HTML file: a summary, and for each candidate when it checked in, its intervals and payload sizes against
+what chance would give, the process and its ancestors, the reasons, what was not seen, and what to do next. The file loads
+nothing and runs nothing; it can be mailed, archived and printed.
+
+Without FILE it asks the running sensor, or watches by itself where none runs. FILE may be recorded traffic as replay reads
+it, or the histories file of a sensor's state directory; with --fleet, osquery's result logs of many hosts.`,
+		Example: `  beaconwatch.ext report
+  beaconwatch.ext report --for 10m -o tonight.html
+  beaconwatch.ext report conn.log.gz
+  beaconwatch.ext report /var/lib/beaconwatch/histories
+  beaconwatch.ext report --fleet results.log snapshots.log -o fleet.html`,
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd, args) },
+	}
+	r.bind(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&r.output, "output", "o", "report.html", "file to write, - for standard output")
+	f.Float64Var(&r.least, "least", 0.5, "least score of a candidate, 0 to 1")
+	f.IntVar(&r.limit, "limit", 100, "most candidates")
+	f.BoolVar(&r.fleet, "fleet", false, "the files are result logs of a fleet")
+	f.StringSliceVar(&r.local, "local", nil, "in recorded traffic, our own networks, as CIDR")
+	return cmd
+}
+
+func (r *reporting) run(cmd *cobra.Command, files []string) error {
+	switch {
+	case !(r.least >= 0 && r.least <= 1):
+		return usagef("--least is %g, it must be between 0 and 1", r.least)
+	case r.limit < 1 || r.limit > 10_000:
+		return usagef("--limit is %d, it must be 1 to 10000", r.limit)
+	case r.fleet && len(files) == 0:
+		return usagef("--fleet needs at least one result log")
+	}
+	cfg, err := r.load()
+	if err != nil {
+		return err
+	}
+	data, err := r.collect(cmd, cfg, files)
+	if err != nil {
+		return err
+	}
+	data.Version, data.Generated, data.Codes = version, time.Now(), meanings()
+	if err := writeWhole(r.output, cmd.OutOrStdout(), func(w io.Writer) error { return report.Write(w, data) }); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d candidates in %s\n", len(data.Candidates), r.output)
+	return nil
+}
+
+// collect gets the rows from wherever they are.
+func (r *reporting) collect(cmd *cobra.Command, cfg config.Config, files []string) (report.Data, error) {
+	switch {
+	case r.fleet:
+		return r.ofFleet(cmd, files)
+	case len(files) == 0:
+		ask, done, err := r.connect(cmd, cfg, true)
+		if err != nil {
+			return report.Data{}, err
+		}
+		defer done()
+		name, err := os.Hostname()
+		if err != nil {
+			name = "this host"
+		}
+		return r.ofTables(cmd.Context(), ask, "host "+name, true)
+	case len(files) == 1 && isHistories(files[0]):
+		host, err := savedTables(cfg, files[0])
+		if err != nil {
+			return report.Data{}, err
+		}
+		defer host.Close()
+		return r.ofTables(cmd.Context(), host, "histories in "+files[0], false)
+	}
+	networks, err := prefixes(r.local)
+	if err != nil {
+		return report.Data{}, err
+	}
+	replayed := replayed{flags: r.flags}
+	host, _, err := replayed.load(cmd, cfg, files, replay.Config{Local: networks, Stdin: interruptible(cmd.Context(), cmd.InOrStdin())})
+	if err != nil {
+		return report.Data{}, err
+	}
+	defer host.Close()
+	return r.ofTables(cmd.Context(), host, "recorded traffic in "+strings.Join(files, ", "), false)
+}
+
+// ofTables asks the tables; live says that there is a sensor to ask how well it sees.
+func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source string, live bool) (data report.Data, err error) {
+	data.Source = source
+	if live {
+		status, err := rowsOf(ctx, ask, "SELECT * FROM beacon_sensor_status")
+		if err != nil {
+			return data, err
+		}
+		if len(status) == 1 {
+			data.Status = status[0]
+		}
+		if data.Sources, err = rowsOf(ctx, ask, "SELECT * FROM beacon_sensor_sources"); err != nil {
+			return data, err
+		}
+	}
+	all, err := rowsOf(ctx, ask, "SELECT count(*) AS n FROM beacon_candidates")
+	if err != nil {
+		return data, err
+	}
+	if _, err := fmt.Sscan(all[0]["n"], &data.Considered); err != nil {
+		return data, fmt.Errorf("count candidates: %w", err)
+	}
+	rows, err := rowsOf(ctx, ask, fmt.Sprintf("SELECT * FROM beacon_candidates WHERE score >= %g AND insufficient = 0 ORDER BY %s, evidence DESC LIMIT %d",
+		r.least, bySeverity, r.limit))
+	if err != nil {
+		return data, err
+	}
+	for _, row := range rows {
+		c := report.Candidate{Row: row}
+		if c.Bursts, err = bursts(ctx, ask, row); err != nil {
+			return data, err
+		}
+		data.Candidates = append(data.Candidates, c)
+	}
+	return data, nil
+}
+
+// bySeverity puts the worst first.
+const bySeverity = "CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 WHEN 'info' THEN 3 ELSE 4 END"
+
+// bursts are the micro-bursts of a candidate's series, in order.
+func bursts(ctx context.Context, ask shell.Querier, row report.Row) ([]report.Burst, error) {
+	where := "path = " + sqlText(row["path"])
+	if row["scope"] == "process" {
+		where += " AND substr(signature, 1, " + fmt.Sprint(len([]rune(row["signature"]))-1) + ") = " + sqlText(strings.TrimSuffix(row["signature"], "*"))
+	} else {
+		where += " AND remote_address = " + sqlText(row["remote_address"]) + " AND signature = " + sqlText(row["signature"])
+	}
+	found, err := rowsOf(ctx, ask, "SELECT time_ms, bytes FROM process_send_history WHERE "+where+" ORDER BY time_ms")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]report.Burst, len(found))
+	for i, b := range found {
+		if _, err := fmt.Sscan(b["time_ms"], &all[i].At); err != nil {
+			return nil, fmt.Errorf("time of a micro-burst: %w", err)
+		}
+		if _, err := fmt.Sscan(b["bytes"], &all[i].Bytes); err != nil {
+			return nil, fmt.Errorf("bytes of a micro-burst: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// rowsOf runs SQL and returns rows by column.
+func rowsOf(ctx context.Context, ask shell.Querier, sql string) ([]map[string]string, error) {
+	columns, values, err := ask.Query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]map[string]string, len(values))
+	for i, v := range values {
+		rows[i] = make(map[string]string, len(columns))
+		for j, name := range columns {
+			rows[i][name] = v[j]
+		}
+	}
+	return rows, nil
+}
+
+// writeWhole writes a file that is there whole or not at all; "-" is standard output.
+func writeWhole(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
+	if path == "-" {
+		return write(stdout)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
