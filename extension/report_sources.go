@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -57,7 +58,12 @@ func savedTables(cfg config.Config, path string) (*sqlhost.Host, error) {
 		k, ok := saved.Process(id)
 		return k.Facts, ok && k.Facts.Examined
 	}
-	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: include(cfg.Include)})
+	rules, err := openRules(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: include(cfg.Include),
+		Grading: candidate.Grading{Inventory: rules.Set, Process: known, Facts: facts, Clock: boottime.Recorded()}})
 	if err != nil {
 		return nil, err
 	}
