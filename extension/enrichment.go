@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,20 +43,28 @@ func (in *instrument) enriching(outbound func(send.Destination) bool) []func(con
 	return []func(context.Context) error{
 		in.enricher.Run,
 		in.names.Run,
-		func(ctx context.Context) error { return in.noteSeen(ctx, outbound) },
-		func(ctx context.Context) error { in.firstSeen.Run(ctx, in.sensor.Fail); return nil },
+		func(ctx context.Context) error { in.rememberSeen(ctx, outbound); return nil },
 	}
 }
 
+// rememberSeen notes what is seen and has it saved, when ctx ends what was seen until then.
+func (in *instrument) rememberSeen(ctx context.Context, outbound func(send.Destination) bool) {
+	whole, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var saving sync.WaitGroup
+	saving.Go(func() { in.firstSeen.Run(whole, in.sensor.Fail) })
+	in.noteSeen(ctx, outbound)
+	stop()
+	saving.Wait()
+}
+
 // noteSeen notes which programs talk, and to which destinations, off the hot path.
-func (in *instrument) noteSeen(ctx context.Context, outbound func(send.Destination) bool) error {
+func (in *instrument) noteSeen(ctx context.Context, outbound func(send.Destination) bool) {
 	tick := time.NewTicker(noteEvery)
 	defer tick.Stop()
 	var since boottime.Time
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-tick.C:
 		}
 		now := boottime.Now()

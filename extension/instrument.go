@@ -103,7 +103,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	hash := cfg.Hash()
 	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
-		Facts: in.facts, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
+		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		Host: func() table.Host { return in.host(hash) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
 	}

@@ -121,6 +121,7 @@ func (n *Names) Stats() NameStats {
 
 // Run reads the files and listens until ctx ends; it then returns nil. Where the kernel refuses, it tries again now and then.
 func (n *Names) Run(ctx context.Context) error {
+	n.refresh() // before the first message, which may be to be trusted
 	var reading sync.WaitGroup
 	reading.Go(func() { n.readFiles(ctx) })
 	defer reading.Wait()
@@ -149,11 +150,11 @@ func (n *Names) readFiles(ctx context.Context) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		n.refresh()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			n.refresh()
 		}
 	}
 }
