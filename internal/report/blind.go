@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,10 +21,14 @@ var techniques = []technique{
 }
 
 // blindSpots says what the sensor behind these rows could not see.
-func blindSpots(status Row, sources []Row) []string {
+func blindSpots(d Data) []string {
+	status := d.Status
 	blind := []string{"Payloads are counted, not read: sizes of encrypted traffic are sizes of ciphertext."}
 	if len(status) == 0 {
-		return append(blind, "Recorded traffic knows hosts, not processes: whether the sender was expected to talk cannot be judged.")
+		if !slices.ContainsFunc(d.Candidates, func(c Candidate) bool { return c.Row["path"] != "" }) {
+			blind = append(blind, "Recorded traffic knows hosts, not processes: whether the sender was expected to talk cannot be judged.")
+		}
+		return blind
 	}
 	switch level := status["level"]; level {
 	case "L3":
@@ -46,7 +51,7 @@ func blindSpots(status Row, sources []Row) []string {
 	if ms := number(status["max_gap_ms"]); ms >= 2000 {
 		blind = append(blind, fmt.Sprintf("The longest time without a look at TCP sockets was %s.", span(time.Duration(ms)*time.Millisecond)))
 	}
-	for _, s := range sources {
+	for _, s := range d.Sources {
 		if s["active"] == "0" && s["reason"] != "" && s["refused_errno"] != "" {
 			blind = append(blind, fmt.Sprintf("%s was refused for %s: %s.", s["source"], s["protocol"], strings.TrimSuffix(s["reason"], ".")))
 		}

@@ -33,7 +33,7 @@ type fact struct{ Name, Value string }
 
 type ancestor struct{ Path, Cmdline string }
 
-type code struct{ Code, Meaning string }
+type code struct{ Code, Weight, Meaning string }
 
 func newCard(number int, c *Candidate, codes map[string]string) (card, error) {
 	r := c.Row
@@ -42,9 +42,10 @@ func newCard(number int, c *Candidate, codes map[string]string) (card, error) {
 	v.Facts = facts(r)
 	v.Tree = tree(r)
 	for _, list := range []string{r["suspicions"], r["reason_codes"]} {
-		for name := range strings.SplitSeq(list, ",") {
-			if name = strings.TrimSpace(name); name != "" && !hasCode(v.Codes, name) {
-				v.Codes = append(v.Codes, code{name, codes[name]})
+		for entry := range strings.SplitSeq(list, ",") {
+			name, weight, _ := strings.Cut(strings.TrimSpace(entry), "=") // suspicions carry their weight
+			if name != "" && !hasCode(v.Codes, name) {
+				v.Codes = append(v.Codes, code{name, weight, codes[name]})
 			}
 		}
 	}

@@ -71,7 +71,7 @@ type view struct {
 func Write(w io.Writer, d Data) error {
 	v := view{Data: d, Style: template.CSS(styleText), When: d.Generated.UTC().Format("2006-01-02 15:04:05 UTC"),
 		Cards: make([]card, len(d.Candidates)), Level: d.Status["level"], Techniques: techniques}
-	v.Blind = blindSpots(d.Status, d.Sources)
+	v.Blind = blindSpots(d)
 	var drawing sync.WaitGroup
 	next := make(chan int)
 	var failed error

@@ -28,7 +28,7 @@ func many(candidates, checkins int) Data {
 			"score": "0.998", "evidence": "51.221", "confidence": "0.98", "first_seen": "1700000000", "last_seen": "1700060000", "bytes_sent": "151000",
 			"username": "vendor", "systemd_unit": "vendor-agent.service", "network_facing": "-1", "expected": "0", "quality": "exact", "resolution_ms": "1",
 			"sha256":    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-			"signature": "/usr/lib/vendor/agent tcp://198.51.100.7:443", "suspicions": "no_package", "reason_codes": "regular_timing,uniform_sizes",
+			"signature": "/usr/lib/vendor/agent tcp://198.51.100.7:443", "suspicions": "no_package=2", "reason_codes": "regular_timing,uniform_sizes",
 			"reason": "94 % of 212 gaps within ±20 % of 60 s, 31 % by chance; 97 % of payloads 151 ± 3 bytes"}}
 		at := int64(1_700_000_000_000)
 		for range checkins {
@@ -49,7 +49,7 @@ func written(t testing.TB, d Data) string {
 func TestReportTellsWhatTheRowsSay(t *testing.T) {
 	page := written(t, many(4, 200))
 	for _, text := range []string{"host web-1", "<b>1</b> high", "/usr/lib/vendor/agent-0", "94 % of 212 gaps", "198.51.100.7:443", "60 s ± 20 %", "151 B",
-		"check-ins come at even intervals", "no_package", "attack.mitre.org/techniques/T1030/", "beaconwatch.ext explain 1000",
+		"check-ins come at even intervals", "no_package</code> <span class=\"soft\">(weight 2)", "attack.mitre.org/techniques/T1030/", "beaconwatch.ext explain 1000",
 		"31 % by chance", "200 check-ins in", "sizes of encrypted traffic are sizes of ciphertext", "/usr/lib/systemd/systemd"} {
 		require.True(t, strings.Contains(page, text), text)
 	}
