@@ -20,7 +20,7 @@ type file struct {
 // descriptions are those of the packs, where a format has room for one.
 var descriptions = []struct{ pack, text string }{
 	{pack.Detection, "Programs that beacon and are not expected to (ATT&CK AN0597), and tampering with the sensor. No rows when all is well."},
-	{pack.Hunting, "Snapshots for hunting and for prevalence across hosts: candidates, their processes, who sends what to whom."},
+	{pack.Hunting, "For hunting and for prevalence across hosts: candidates, their processes, who sends what to whom, who talks for the first time."},
 	{pack.Health, "State and coverage of the sensor, and drift of its configuration and inventory."},
 }
 

@@ -1,6 +1,6 @@
 -- Programs that talk for the first time on this host and are not known to be network-facing.
 --
--- pack: detection
+-- pack: hunting
 -- attack: AN0597, T1071, T1105
 -- references:
 --   * https://attack.mitre.org/techniques/T1071/

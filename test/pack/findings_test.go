@@ -31,9 +31,12 @@ func TestEveryQueryRuns(t *testing.T) {
 
 func TestNothingIsSaidWhenAllIsWell(t *testing.T) {
 	s := scene.New(t)
-	s.Play(scene.Flow{Program: process.Program{Path: "/usr/bin/browser"}, PID: 10, To: []string{"198.51.100.3:443"}, Every: 7 * time.Second, Bytes: 500, Count: 4})
+	s.Play(scene.Flow{Program: process.Program{Path: "/usr/bin/browser"}, PID: 10, To: []string{"198.51.100.3:443"}, Every: 7 * time.Second, Bytes: 500, Count: 4}, scene.Agent())
 	o := scene.NewOsqueryd(t, nil)
 	o.Extend(t, s.Deps())
+	agent := scene.Ask(t, o, "SELECT expected, score FROM beacon_candidates WHERE path = '/usr/sbin/agent'")
+	require.Len(t, agent, 1, "an expected beacon is there, and no alert")
+	require.Equal(t, "1", agent[0]["expected"])
 	for name, q := range shipped(t) {
 		if q.Pack == pack.Detection {
 			require.Empty(t, run(t, o, name), name)
@@ -56,21 +59,40 @@ func signatures(rows []map[string]string) []string {
 
 func TestDetectionsFindWhatTheyAreFor(t *testing.T) {
 	s := scene.New(t)
-	s.Play(scene.Implant(), scene.Exfiltration(), scene.Rotation(), scene.OneShots(), scene.Unattributed())
+	s.Play(scene.Implant(), scene.Exfiltration(), scene.Rotation(), scene.OneShots(), scene.Unattributed(),
+		scene.Agent(), scene.AgentElsewhere(), scene.AgentFaster())
 	o := scene.NewOsqueryd(t, nil)
 	o.Extend(t, s.Deps())
 	const (
+		agentElsewhere  = "/usr/sbin/agent tcp://198.51.100.66:443"
+		agentFaster     = "/usr/sbin/agent tcp://203.0.113.6:443"
 		theImplant      = "/tmp/.x/implant tcp://198.51.100.7:443"
 		theExfiltration = "/opt/upload tcp://198.51.100.8:443"
 		theRotation     = "/usr/local/bin/rotor *"
 		theJob          = "/usr/bin/python3 /opt/jobs/report.py tcp://198.51.100.9:8443"
 		theNobody       = "[unattributed] tcp://198.51.100.10:53"
 	)
-	require.Equal(t, []string{theExfiltration, theImplant, theJob, theRotation, theNobody}, signatures(run(t, o, "beacon_alert")))
+	require.Equal(t, []string{theExfiltration, theImplant, theJob, theRotation, agentElsewhere, agentFaster, theNobody},
+		signatures(run(t, o, "beacon_alert")))
 	require.Equal(t, []string{theExfiltration}, signatures(run(t, o, "beacon_chunked_exfiltration")))
 	require.Equal(t, []string{theRotation}, signatures(run(t, o, "beacon_destination_rotation")))
+	require.Equal(t, []string{agentElsewhere, agentFaster}, signatures(run(t, o, "beacon_expected_changed")))
 	require.Equal(t, []string{theNobody}, signatures(run(t, o, "beacon_unattributed")))
 	require.Equal(t, []string{theJob}, signatures(run(t, o, "beacon_short_lived")))
+
+	var newcomers []string
+	for _, r := range run(t, o, "beacon_network_newcomers") {
+		newcomers = append(newcomers, r["path"])
+	}
+	require.ElementsMatch(t, []string{"/tmp/.x/implant", "/opt/upload", "/usr/local/bin/rotor", "/usr/bin/python3", ""}, newcomers)
+	baseline := run(t, o, "beacon_network_baseline")
+	require.Len(t, baseline, 6)
+	for _, r := range baseline {
+		if r["path"] == "/usr/sbin/agent" {
+			require.Equal(t, "1", r["network_facing"])
+			require.Equal(t, "3", r["destinations"])
+		}
+	}
 
 	alert := run(t, o, "beacon_alert")
 	for _, r := range alert {
@@ -79,6 +101,8 @@ func TestDetectionsFindWhatTheyAreFor(t *testing.T) {
 			require.Equal(t, "1m", r["interval_class"])
 			require.Equal(t, "256B", r["size_class"])
 			require.Contains(t, r["reason_codes"], "above_threshold")
+			require.Equal(t, "0", r["expected"])
+			require.NotEqual(t, "info", r["severity"])
 		}
 	}
 }
@@ -221,4 +245,6 @@ func TestSnapshotsAndHealth(t *testing.T) {
 	drift := run(t, o, "beacon_inventory_drift")
 	require.Len(t, drift, 1)
 	require.Equal(t, "c0ffee", drift[0]["config_hash"])
+	require.Len(t, drift[0]["inventory_hash"], 64)
+	require.Equal(t, "2", drift[0]["rules"])
 }

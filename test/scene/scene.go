@@ -106,16 +106,32 @@ func (s *Scene) Deps() table.Deps {
 		Host:    func() table.Host { return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash} }}
 }
 
-// openRules is an inventory with one rule: the browser may talk to anybody.
+// rules are those of the scene's operator: the browser may talk to anybody, the agent to its own servers at its pace.
+const rules = `rules:
+  - name: browser
+    comment: people read
+    owner: desktop@example.org
+    expires: 2100-01-01
+    program: {path: /usr/bin/browser}
+    destinations: any
+    period: any
+  - name: agent
+    comment: reports to our own servers
+    owner: ops@example.org
+    expires: 2100-01-01
+    program: {path: /usr/sbin/agent}
+    destinations: [{cidr: 203.0.113.0/24, port: 443}]
+    period: 1m..10m
+`
+
 func openRules(t testing.TB) *inventory.Live {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o755))
-	rule := "rules:\n  - name: browser\n    comment: people read\n    owner: desktop@example.org\n    expires: 2100-01-01\n" +
-		"    program: {path: /usr/bin/browser}\n    destinations: any\n    period: any\n"
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(rule), 0o644))
-	rules, err := inventory.Open(inventory.Config{Files: inventory.Files{Dir: dir}})
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(rules), 0o644))
+	live, err := inventory.Open(inventory.Config{Files: inventory.Files{Dir: dir}})
 	require.NoError(t, err)
-	return rules
+	require.Empty(t, live.Status().Error)
+	return live
 }
 
 // Flow is a program's sends to a destination.
@@ -179,4 +195,23 @@ func OneShots() Flow {
 // Unattributed beacons, and nobody knows who.
 func Unattributed() Flow {
 	return Flow{To: []string{"198.51.100.10:53"}, Every: time.Minute, Bytes: 90, Count: 60}
+}
+
+// Agent is the program of the rules, sending to one of its servers at its pace.
+func Agent() Flow {
+	return Flow{Program: process.Program{Path: "/usr/sbin/agent"}, PID: 300, To: []string{"203.0.113.5:443"}, Every: 5 * time.Minute, Bytes: 900, Count: 60}
+}
+
+// AgentElsewhere is the agent sending to somebody else.
+func AgentElsewhere() Flow {
+	f := Agent()
+	f.To = []string{"198.51.100.66:443"}
+	return f
+}
+
+// AgentFaster is the agent at a pace that its rule does not cover.
+func AgentFaster() Flow {
+	f := Agent()
+	f.To, f.Every = []string{"203.0.113.6:443"}, 5*time.Second
+	return f
 }

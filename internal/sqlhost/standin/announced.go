@@ -12,11 +12,8 @@ import (
 
 // announced are tables and columns of the sensor that shipped queries read already and that are on their way into the tables.
 var announced = map[string][]column{
-	"beacon_candidates": columns("TEXT container_image package_name package_version sha256 suspicions rule rule_source coverage_run"),
-	"beacon_sensor_status": slices.Concat(columns("TEXT inventory_hash inventory_error coverage_run"),
-		columns("BIGINT rules rules_expired checkpoint_time")),
-	"process_network_baseline": slices.Concat(columns("TEXT path script username systemd_unit rule rule_source reason"),
-		columns("BIGINT uid first_seen last_seen destinations"), columns("INTEGER network_facing expected periodic")),
+	"beacon_candidates":    columns("TEXT coverage_run"),
+	"beacon_sensor_status": columns("TEXT coverage_run"),
 }
 
 type widened struct {
