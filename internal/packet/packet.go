@@ -15,7 +15,6 @@ import (
 	"os"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -57,9 +56,9 @@ type Packet struct {
 	Interface     uint32
 	Local, Remote netip.AddrPort
 	Size          uint32 // UDP payload; segments to be (UDP_SEGMENT) together
-	// Waited is how long ago the packet passed, as the kernel noted it (SO_TIMESTAMPNS, socket(7)); 0 if it did not, or the clock
-	// was set since.
-	Waited time.Duration
+	// At is when the packet passed, in nanoseconds on CLOCK_BOOTTIME, as the kernel noted it (SO_TIMESTAMPNS, socket(7)): wrong by
+	// as much as the clock was set since. If the kernel did not, it is when the packet was received.
+	At int64
 }
 
 // Conn is an open packet socket. Only Interrupt may be called concurrently with other methods.
@@ -68,11 +67,8 @@ type Conn struct {
 	file      *os.File
 	raw       syscall.RawConn
 	ready     func(fd uintptr) bool
-	message   unix.Msghdr // points to the following
-	vector    unix.Iovec
-	buffer    []byte
-	control   [8]uint64 // aligned as the kernel aligns control messages
-	from      unix.RawSockaddrLinklayer
+	batch     batch
+	one       *slot // the packet last taken
 	drops     uint64
 	malformed uint64
 }
@@ -85,12 +81,12 @@ func Open(cfg Config) (*Conn, error) {
 	if cfg.Want == 0 {
 		cfg.Want = SYNs | Datagrams
 	}
-	program, size := filter(cfg.Want), snap
+	program, count, size := filter(cfg.Want), batchSize, snap
 	if cfg.Want&Names != 0 {
 		if cfg.Want != Names {
 			return nil, errors.New("packet: names can only be had alone")
 		}
-		program, size = dnsFilter(), dnsSnap
+		program, count, size = dnsFilter(), 1, dnsSnap
 	}
 	var fd int
 	err := netns.Do(cfg.NetNS, func() (err error) {
@@ -101,7 +97,7 @@ func Open(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet: open: %w", err)
 	}
-	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket"), buffer: make([]byte, size)}
+	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket"), batch: newBatch(count, size)}
 	c.ready = func(fd uintptr) bool { return peek(int(fd)) != unix.EAGAIN }
 	if err := c.listen(cfg, program); err != nil {
 		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), c.file.Close())
@@ -117,8 +113,6 @@ func (c *Conn) listen(cfg Config, instructions []bpf.Instruction) (err error) {
 	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, cfg.ReceiveBuffer) != nil {
 		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
 	}
-	c.vector = unix.Iovec{Base: &c.buffer[0], Len: uint64(len(c.buffer))}
-	c.message = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&c.from)), Iov: &c.vector, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&c.control))}
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		return err
 	}
@@ -173,7 +167,7 @@ func (c *Conn) Next(p *Packet) (bool, error) {
 			return false, err
 		}
 		if p.decode(b, c.outgoing()) {
-			p.Interface, p.Waited = uint32(c.from.Ifindex), c.waited(time.Now())
+			p.Interface, p.At = uint32(c.one.from.Ifindex), c.batch.boot-int64(c.one.waited(c.batch.at))
 			return true, nil
 		}
 		c.malformed++
@@ -183,35 +177,17 @@ func (c *Conn) Next(p *Packet) (bool, error) {
 // receive returns the next packet that is already there, nil if there is none. It is valid until the next call.
 func (c *Conn) receive() ([]byte, error) {
 	for {
-		c.message.Namelen = uint32(unsafe.Sizeof(c.from))
-		c.message.SetControllen(int(unsafe.Sizeof(c.control)))
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(c.fd), uintptr(unsafe.Pointer(&c.message)), unix.MSG_DONTWAIT)
-		switch errno {
-		case 0:
-			return c.buffer[:n], nil
-		case unix.EINTR, unix.ENETDOWN: // an interface went down
-		case unix.EAGAIN:
-			return nil, nil
-		default:
-			return nil, fmt.Errorf("packet: receive: %w", errno)
+		if c.one = c.batch.take(); c.one != nil {
+			return c.one.bytes(), nil
+		}
+		if n, err := c.batch.receive(c.fd); n == 0 {
+			return nil, err
 		}
 	}
 }
 
 // outgoing reports whether the packet just received leaves this host.
-func (c *Conn) outgoing() bool { return c.from.Pkttype == unix.PACKET_OUTGOING }
-
-// waited returns how long before now the kernel stamped the packet just received: the one control message asked for is a
-// struct timespec of CLOCK_REALTIME.
-func (c *Conn) waited(now time.Time) time.Duration {
-	header := (*unix.Cmsghdr)(unsafe.Pointer(&c.control))
-	if int(c.message.Controllen) < unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) || header.Level != unix.SOL_SOCKET ||
-		header.Type != unix.SCM_TIMESTAMPNS {
-		return 0
-	}
-	stamp := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(&c.control), unix.CmsgLen(0)))
-	return max(time.Duration(now.UnixNano()-stamp.Nano()), 0)
-}
+func (c *Conn) outgoing() bool { return c.one.from.Pkttype == unix.PACKET_OUTGOING }
 
 // Drops returns how many packets found the receive buffer full (PACKET_STATISTICS).
 func (c *Conn) Drops() (uint64, error) {

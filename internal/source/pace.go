@@ -1,10 +1,7 @@
 package source
 
 import (
-	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 )
@@ -13,13 +10,13 @@ import (
 // costs divided by the budget, but never below min. Costs are smoothed; they rise faster than they fall, so that one cheap
 // pass does not start a burst of dear ones.
 type pace struct {
+	meter
 	min    time.Duration
 	budget float64 // fraction of one core
 	share  *Share  // of the budget
 	awake  bool    // and counted there
 	cost   time.Duration
 	last   time.Duration // of the last pass alone
-	others time.Duration // spent within this pass for somebody with a budget of its own
 	start  boottime.Time // of the last pass
 	due    boottime.Time // of the next
 	maxGap time.Duration
@@ -70,22 +67,12 @@ func (p *pace) period() time.Duration {
 	return max(p.min, time.Duration(min(float64(p.cost)/p.share.of(p.budget), float64(time.Hour))))
 }
 
-// run does work as one pass. The goroutine keeps its thread meanwhile, whose CPU time is the cost.
+// run does work as one pass.
 func (p *pace) run(work func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
-	p.others = 0
-	p.begin(boottime.Now())
-	err := work()
-	p.end(monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before - p.others)
+	cost, err := p.measure(func() error {
+		p.begin(boottime.Now())
+		return work()
+	})
+	p.end(cost)
 	return err
-}
-
-// aside does work within a pass at somebody else's expense: finding the owner of a new socket must not make the looks for
-// further ones rarer, just when short connections come.
-func (p *pace) aside(work func()) {
-	before := monotonic(unix.CLOCK_THREAD_CPUTIME_ID)
-	work()
-	p.others += monotonic(unix.CLOCK_THREAD_CPUTIME_ID) - before
 }

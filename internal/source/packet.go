@@ -24,6 +24,9 @@ type PacketConfig struct {
 	// 30 s. MaxPairs bounds the pairs remembered, default 16 384.
 	Period, Idle time.Duration
 	MaxPairs     int
+	// Budget is the fraction of one core that reading datagrams may cost in the long run, default 0.01; beyond it some are lost,
+	// which is counted.
+	Budget float64
 	// ReceiveBuffer is as in packet.Config.
 	ReceiveBuffer int
 }
@@ -38,9 +41,12 @@ func (c *PacketConfig) setDefaults() error {
 	if c.MaxPairs == 0 {
 		c.MaxPairs = 1 << 14
 	}
-	if c.Period < time.Millisecond || c.Idle < c.Period || c.MaxPairs < 1 || c.MaxPairs > 1<<24 {
-		return fmt.Errorf("packet: period %v, idle %v, %d pairs: at least 1 ms, at least the period, in [1, 2^24]", c.Period,
-			c.Idle, c.MaxPairs)
+	if c.Budget == 0 {
+		c.Budget = 0.01
+	}
+	if c.Period < time.Millisecond || c.Idle < c.Period || c.MaxPairs < 1 || c.MaxPairs > 1<<24 || c.Budget < 0 || c.Budget > 1 {
+		return fmt.Errorf("packet: period %v, idle %v, %d pairs, budget %v: at least 1 ms, at least the period, in [1, 2^24], in (0, 1]",
+			c.Period, c.Idle, c.MaxPairs, c.Budget)
 	}
 	return nil
 }
@@ -65,6 +71,7 @@ type Packet struct {
 	started boottime.Time
 	quiet   boottime.Time // when the queue was last empty
 	flushed boottime.Time
+	reading allowance
 	swept   boottime.Time
 }
 
@@ -78,7 +85,7 @@ func NewPacket(cfg PacketConfig) (*Packet, error) {
 		return nil, refused("packet", err)
 	}
 	cfg.Forwards = cfg.Forwards || forwards(cfg.NetNS)
-	p := &Packet{cfg: cfg, conn: conn, pairs: make(map[pairKey]*pair), owners: make(map[uint16][]sockdiag.Socket)}
+	p := &Packet{cfg: cfg, conn: conn, reading: allowance{budget: cfg.Budget, share: cfg.Share}, pairs: make(map[pairKey]*pair), owners: make(map[uint16][]sockdiag.Socket)}
 	p.counters = Stats{Name: "packet", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Exact}
 	if p.diag, err = sockdiag.Dial(sockdiag.Config{NetNS: cfg.NetNS}); err != nil {
 		p.diag = nil // sizes and times without owners are still worth having
@@ -110,7 +117,7 @@ func (p *Packet) loop(ctx context.Context) error {
 				return refused("packet", err)
 			}
 		}
-		if err := p.drain(); err != nil {
+		if err := p.reading.run(p.drain); err != nil {
 			return refused("packet", err)
 		}
 		now := boottime.Now()
@@ -122,6 +129,9 @@ func (p *Packet) loop(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return nil
+		}
+		if p.reading.owes(now) > 0 {
+			p.reading.rest(ctx)
 		}
 	}
 }
@@ -137,25 +147,25 @@ func (p *Packet) deadline() time.Time {
 	return time.Time{}
 }
 
+// maxDrained is how many packets are taken before those of before are reported, though more keep coming.
+const maxDrained = 1024
+
 // drain takes the packets that are there.
 func (p *Packet) drain() error {
+	began := boottime.Now()
 	var one packet.Packet
-	for {
+	for range maxDrained {
 		ok, err := p.conn.Next(&one)
 		if err != nil {
 			return err
 		}
-		now := boottime.Now()
-		switch {
-		case !ok:
-			p.quiet = now
+		if !ok {
+			p.quiet = began
 			return nil
 		}
-		p.datagram(&one, now)
-		if now.Sub(p.flushed) >= p.cfg.Period { // though more keep coming
-			return nil
-		}
+		p.datagram(&one)
 	}
+	return nil
 }
 
 // note publishes the present state, and now and then forgets pairs and asks what was dropped.

@@ -32,9 +32,9 @@ type pair struct {
 	from, at boottime.Time // the first datagram not yet reported, and the last
 }
 
-// datagram takes one, read at now. It passed after the queue was last seen empty, whatever became of the clock since.
-func (p *Packet) datagram(one *packet.Packet, now boottime.Time) {
-	at := max(now.Add(-one.Waited), p.quiet)
+// datagram takes one. It passed after the queue was last seen empty, whatever became of the clock since.
+func (p *Packet) datagram(one *packet.Packet) {
+	at := max(boottime.Time(one.At), p.quiet)
 	key := pairKey{one.Local, one.Remote}
 	c := p.pairs[key]
 	if c == nil {
@@ -42,7 +42,7 @@ func (p *Packet) datagram(one *packet.Packet, now boottime.Time) {
 			p.counters.Untracked++
 			return
 		}
-		c = p.meet(one, now)
+		c = p.meet(one, at)
 		p.pairs[key] = c
 	}
 	c.at = max(c.at, at)
@@ -70,7 +70,7 @@ func (p *Packet) meet(one *packet.Packet, now boottime.Time) *pair {
 		if owner.Inode != 0 {
 			c.socket.UID = owner.UID
 			if p.cfg.Meet != nil {
-				p.cfg.Meet(c.socket)
+				p.reading.aside(func() { p.cfg.Meet(c.socket) })
 			}
 		}
 	} else if p.cfg.Forwards {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -88,16 +89,19 @@ func watcher(cfg PacketConfig) (*Packet, *[]send.Send) {
 	return p, &got
 }
 
+// outgoing is a datagram that leaves at a time.
+func outgoing(at boottime.Time) *packet.Packet {
+	return &packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Size: 10, At: int64(at)}
+}
+
 func TestPacketFolds(t *testing.T) {
 	p, got := watcher(PacketConfig{})
-	out := packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Size: 10}
 	p.quiet = 500
-	p.datagram(&out, 1000)
-	p.datagram(&out, 2000)
+	p.datagram(outgoing(1000))
+	p.datagram(outgoing(2000))
 	p.flush(2000)
 	p.quiet = boottime.Time(time.Minute)
-	out.Waited = 3
-	p.datagram(&out, p.quiet+5)
+	p.datagram(outgoing(p.quiet + 2))
 	p.flush(p.quiet + 5)
 	p.sweep(boottime.Time(time.Hour))
 	require.Len(t, *got, 4)
@@ -113,10 +117,10 @@ func TestPacketFolds(t *testing.T) {
 }
 
 func TestPacketDirection(t *testing.T) {
-	out := packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Size: 10}
+	later := boottime.Time(time.Hour)
+	out := *outgoing(later)
 	in := out
 	in.Outgoing = false
-	later := boottime.Time(time.Hour)
 	tests := map[string]struct {
 		cfg     PacketConfig
 		packets []packet.Packet
@@ -126,12 +130,12 @@ func TestPacketDirection(t *testing.T) {
 		"ours first":             {PacketConfig{}, []packet.Packet{out, in, out}, 20},
 		"theirs first":           {PacketConfig{}, []packet.Packet{in, out, out}, 0},
 		"forwarded, no socket":   {PacketConfig{Forwards: true}, []packet.Packet{out}, 0},
-		"no room for a new pair": {PacketConfig{MaxPairs: 1}, []packet.Packet{{Protocol: 17, Local: there, Remote: here}, out}, 0},
+		"no room for a new pair": {PacketConfig{MaxPairs: 1}, []packet.Packet{{Protocol: 17, Local: there, Remote: here, At: int64(later)}, out}, 0},
 	}
 	for name, tt := range tests {
 		p, got := watcher(tt.cfg)
 		for i := range tt.packets {
-			p.datagram(&tt.packets[i], later)
+			p.datagram(&tt.packets[i])
 		}
 		p.flush(later)
 		require.Equal(t, tt.want, bytesOf(*got), name)
@@ -146,7 +150,7 @@ func TestPacketDirection(t *testing.T) {
 func TestPacketTimeIsBoundedByTheReadings(t *testing.T) {
 	p, got := watcher(PacketConfig{})
 	p.quiet = 5000
-	p.datagram(&packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Waited: time.Hour}, 6000)
+	p.datagram(outgoing(4000))
 	p.flush(6000)
 	require.Equal(t, boottime.Time(5000), (*got)[0].At)
 }
@@ -154,17 +158,44 @@ func TestPacketTimeIsBoundedByTheReadings(t *testing.T) {
 func TestPacketDoesNotAllocate(t *testing.T) {
 	p, _ := watcher(PacketConfig{})
 	p.emit = func(send.Send) {}
-	out := packet.Packet{Protocol: 17, Outgoing: true, Local: here, Remote: there, Size: 10}
-	step := func() { p.datagram(&out, 1000); p.flush(1000) }
+	out := outgoing(1000)
+	step := func() { p.datagram(out); p.flush(1000) }
 	step()
 	require.Zero(t, testing.AllocsPerRun(100, step))
 }
 
 func TestPacketConfig(t *testing.T) {
 	for name, cfg := range map[string]PacketConfig{
-		"too fast": {Period: 1}, "idle within a period": {Idle: time.Millisecond}, "no pairs": {MaxPairs: -1},
+		"too fast": {Period: 1}, "idle within a period": {Idle: time.Millisecond}, "no pairs": {MaxPairs: -1}, "two cores": {Budget: 2},
 	} {
 		_, err := NewPacket(cfg)
 		require.ErrorContains(t, err, "packet: period", name)
 	}
+}
+
+// Datagrams that are too many for the budget are lost at last, but not unnoticed: the kernel counts what is not read.
+func TestPacketKeepsToItsBudget(t *testing.T) {
+	enterNamespace(t, []string{"ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"},
+		[]string{"ip", "link", "set", "eth0", "up"}, []string{"ip", "link", "set", "eth1", "up"},
+		[]string{"ip", "address", "add", "192.0.2.2/24", "dev", "eth0"},
+		[]string{"ip", "neighbour", "add", "192.0.2.1", "lladdr", "02:00:00:00:00:99", "dev", "eth0"}) // nobody's
+	p, err := NewPacket(PacketConfig{Budget: 0.01, ReceiveBuffer: 1})
+	if err == nil {
+		p.reading.paid = boottime.Now() // nothing is saved up
+	}
+	r := run(t, p, err)
+	c, err := net.Dial("udp4", "192.0.2.1:9")
+	require.NoError(t, err)
+	defer c.Close()
+	const made = 5000
+	for range made {
+		write(t, c, 10)
+	}
+	var told, lost uint64
+	require.Eventually(t, func() bool {
+		told, lost = bytesOf(r.of(netip.MustParseAddrPort("192.0.2.1:9")))/10, r.Stats().Lost
+		return told+lost == made
+	}, patience, 10*time.Millisecond, "%d told, %d lost", &told, &lost)
+	require.Positive(t, lost)
+	require.Positive(t, r.Stats().Gaps)
 }

@@ -78,6 +78,7 @@ type syns struct {
 	// handled is the instant up to which every SYN has been looked at.
 	handled atomic.Int64
 
+	reading allowance
 	queries []sockdiag.Query
 	found   []send.Socket
 
@@ -94,7 +95,8 @@ func newSYNs(cfg TCPConfig) (*syns, error) {
 	if err != nil {
 		return nil, refused("packet", errors.Join(err, conn.Close()))
 	}
-	return &syns{cfg: cfg, conn: conn, diag: diag, patience: 20 * time.Millisecond}, nil
+	return &syns{cfg: cfg, conn: conn, diag: diag, patience: 20 * time.Millisecond,
+		reading: allowance{budget: cfg.Budget, share: cfg.Share}}, nil
 }
 
 // run looks at SYNs until ctx ends, and closes.
@@ -119,8 +121,14 @@ func (s *syns) loop(ctx context.Context) error {
 				return refused("packet", err)
 			}
 		}
-		if err := s.drain(); err != nil {
+		if err := s.reading.run(s.drain); err != nil {
 			return refused("packet", err)
+		}
+		if s.reading.owes(boottime.Now()) > 0 {
+			s.handled.Store(math.MaxInt64) // nobody waits for this
+			s.release()
+			s.reading.rest(ctx)
+			s.handled.Store(0)
 		}
 	}
 }
@@ -183,9 +191,11 @@ func (s *syns) look() error {
 	if s.cfg.Meet == nil {
 		return nil
 	}
-	for _, socket := range slices.Backward(s.found) {
-		s.cfg.Meet(socket)
-	}
+	s.reading.aside(func() {
+		for _, socket := range slices.Backward(s.found) {
+			s.cfg.Meet(socket)
+		}
+	})
 	return nil
 }
 

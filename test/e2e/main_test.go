@@ -27,6 +27,7 @@ var roles = map[string]func() error{
 	"echoes":   playEchoes,
 	"stub":     playStub,
 	"asker":    playAsker,
+	"listener": playListener,
 	"host":     playHost,
 	"filtered": playFiltered,
 }
