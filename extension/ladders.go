@@ -109,8 +109,14 @@ func (l *lookout) elsewhere(n namespace.Namespace, t told) []sensor.Ladder {
 	case every && !n.Found: // it is younger than the programs
 	case t.by != nil:
 		cfg := l.tcp(in)
-		cfg.TakenOver = every
-		tcp.Rungs = []sensor.Rung{{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(cfg) })}}
+		cfg.TakenOver = true
+		if !every {
+			cfg.Told = t.by.tells
+		}
+		tcp.Rungs = []sensor.Rung{{Name: "sock_diag", Level: "L0", Open: open(func() (follower, error) {
+			s, err := source.NewTCP(cfg)
+			return follower{s, t.by, n.Inode}, err
+		})}}
 		fallthrough
 	default:
 		ladders = append(ladders, tcp)

@@ -39,6 +39,10 @@ type traced struct {
 	*source.EBPF
 	owner *tracing
 	ended chan struct{}
+
+	mu sync.Mutex
+	// followers read, at level L2, what is sent on the connections of their network namespace while they are open; guarded by mu
+	followers map[uint64]*source.TCP
 }
 
 // open asks the kernel for the programs of a level.
@@ -57,7 +61,7 @@ func (t *tracing) open(level source.Level) func() (sensor.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := &traced{EBPF: e, owner: t, ended: make(chan struct{})}
+		r := &traced{EBPF: e, owner: t, ended: make(chan struct{}), followers: map[uint64]*source.TCP{}}
 		if t.current == nil || level > t.current.Level() {
 			t.current = r
 			t.change()
@@ -86,8 +90,8 @@ func (r *traced) Run(ctx context.Context, emit source.Emit) error {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- r.EBPF.Run(ctx, func(s send.Send) {
-			if s.Kind == send.Open && r.Level() == source.Connections && s.Socket.NetNS == 0 && refused == nil {
-				sampler.Follow(s) // what is sent on it meanwhile is not the programs' to tell
+			if s.Kind == send.Open && r.Level() == source.Connections {
+				r.follow(s) // what is sent on it meanwhile is not the programs' to tell
 			}
 			r.owner.route(s, emit)
 		})
@@ -95,7 +99,7 @@ func (r *traced) Run(ctx context.Context, emit source.Emit) error {
 	}()
 	var err error
 	if refused == nil {
-		err = sampler.Run(ctx, r.Backfill(emit))
+		err = follower{sampler, r, 0}.Run(ctx, r.Backfill(emit))
 	} else {
 		<-ctx.Done()
 	}
