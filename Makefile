@@ -7,6 +7,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 3s
 TWIST    ?=
 KERNELS  ?=
+KILLS    ?= 100
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*\#\# .*/\1/p' $(firstword $(MAKEFILE_LIST))) FORCE
@@ -46,6 +47,9 @@ e2e: build ## separation on labelled traffic, replayed traces, real processes th
 
 bench: ## benchmarks, each with its yardstick
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/bench/...
+
+test-kills: ## kill the sensor 100 times with -9 under traffic (KILLS): nothing may be left in the kernel
+	BEACONWATCH_KILLS=$(KILLS) $(GO) test -count=1 -v -run TestKilledSensorLeavesNothing ./test/e2e
 
 corpus: ## how well scoring separates, side by side with published scorers
 	$(GO) run ./test/corpus/cmd/report

@@ -192,6 +192,19 @@ func TestWithoutCgroup2(t *testing.T) {
 	}
 }
 
+func TestDetachedFromOutside(t *testing.T) {
+	tracer := trace(t, Config{Sends: true, Cgroup: cgroup2(t)})
+	require.NoError(t, tracer.Attached())
+	var detached int
+	for _, l := range tracer.links {
+		if l.Detach() == nil { // the others cannot be
+			detached++
+		}
+	}
+	require.Equal(t, 2, detached)
+	require.ErrorIs(t, tracer.Attached(), unix.ENOLINK)
+}
+
 func TestConfig(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"ring is no power of two": {Ring: 5000},

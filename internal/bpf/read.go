@@ -6,7 +6,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 )
 
 // Counters tell what the programs could not do; they only grow.
@@ -29,6 +31,24 @@ func (t *Tracer) Counters() (Counters, error) {
 		*to = n
 	}
 	return c, nil
+}
+
+// Attached returns a *Refusal if a program was taken out of its place by somebody else, which can be done to those in a cgroup
+// (BPF_LINK_DETACH, bpf(2)): what it told of is not told any more. Others stay until Close.
+func (t *Tracer) Attached() error {
+	for _, l := range t.links {
+		info, err := l.Info()
+		if errors.Is(err, ebpf.ErrNotSupported) {
+			continue // older kernels attach without a link
+		}
+		if err != nil {
+			return fmt.Errorf("bpf: links: %w", err)
+		}
+		if c := info.Cgroup(); c != nil && c.CgroupId == 0 {
+			return refuse(ebpf.AttachType(c.AttachType).String(), unix.ENOLINK)
+		}
+	}
+	return nil
 }
 
 // SetDeadline makes Next give up at d, after the records that are there then; the zero time never.

@@ -225,8 +225,11 @@ func (e *EBPF) loop(ctx context.Context) error {
 	}
 }
 
-// note forgets what has long ended and notes what was lost.
+// note forgets what has long ended, notes what was lost, and sees that the programs are in their places.
 func (e *EBPF) note(now boottime.Time) error {
+	if err := e.tracer.Attached(); err != nil {
+		return err
+	}
 	c, err := e.tracer.Counters()
 	if err != nil {
 		return err
