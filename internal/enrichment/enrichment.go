@@ -35,7 +35,7 @@ type Config struct {
 	// FirstSeen notes that a file is in use and returns since when; initial is as in process.Facts. May be nil.
 	FirstSeen func(process.File) (first time.Time, initial bool)
 	// MaxProcesses bounds the processes remembered, MaxFiles the files, MaxQueue the processes and the files that wait.
-	// Defaults 8192, 4096 and 4096.
+	// Defaults 8192, 4096 and 2048.
 	MaxProcesses, MaxFiles, MaxQueue int
 	// MaxHash is the size in bytes up to which files are hashed. Default 256 MiB.
 	MaxHash int64
@@ -48,7 +48,7 @@ type Config struct {
 type Enricher struct {
 	config   Config
 	fs       procfs.FS
-	packages packages
+	packages *packages
 
 	queue   chan process.Info
 	inspect chan inspection
@@ -90,7 +90,7 @@ func New(c Config) (*Enricher, error) {
 	setDefault(&c.Root, "/")
 	setDefault(&c.MaxProcesses, 8192)
 	setDefault(&c.MaxFiles, 4096)
-	setDefault(&c.MaxQueue, 4096)
+	setDefault(&c.MaxQueue, 2048)
 	setDefault(&c.MaxHash, 256<<20)
 	setDefault(&c.Share, 0.02)
 	if c.Process == nil {

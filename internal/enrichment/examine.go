@@ -77,12 +77,13 @@ func (x *examiner) open(info *process.Info) (procfs.PID, bool) {
 // file returns what is known of a file, looking where its path leads if it is new and having it inspected if it was not.
 // from is a living process that runs it, nil if there is none.
 func (x *examiner) file(k fileKey, from *procfs.PID) *file {
+	first, initial := x.config.FirstSeen(k.file)
 	x.mu.Lock()
 	f := x.files.get(k)
 	x.mu.Unlock()
 	if f == nil {
 		f = newFile(k)
-		f.first, f.initial = x.config.FirstSeen(k.file)
+		f.first, f.initial = first, initial
 		x.mu.Lock()
 		f = x.files.put(f)
 		x.mu.Unlock()

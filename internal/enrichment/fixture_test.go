@@ -66,11 +66,22 @@ func start(t testing.TB, cmd *exec.Cmd) process.Info {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		i, err := described(int32(cmd.Process.Pid))
-		return err == nil && i.Program.Path != own // it has executed
+		return err == nil && i.Program.Path != own && hasEnviron(cmd.Process.Pid) // it has executed
 	}, waitAtMost, pollEvery)
 	info, err := described(int32(cmd.Process.Pid))
 	require.NoError(t, err)
 	return info
+}
+
+func hasEnviron(pid int) bool {
+	p, err := procfs.New("").OpenPID(int32(pid))
+	if err != nil {
+		return false
+	}
+	defer p.Close()
+	var b procfs.Buffer
+	_, err = p.HasEnv(&b, nil)
+	return err == nil
 }
 
 func stop(cmd *exec.Cmd) {

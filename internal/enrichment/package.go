@@ -1,6 +1,7 @@
 package enrichment
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 )
@@ -22,8 +23,8 @@ type Digest struct {
 
 // database is what one package manager knows of installed files.
 type database interface {
-	// refresh reads it again if it has changed since, and reports whether it has. An error means that it cannot be read; what
-	// was known before is then forgotten.
+	// refresh reads it again if it has changed since, and reports whether it has. As long as it cannot be read there is an error,
+	// and nothing is known.
 	refresh() (changed bool, err error)
 	// owner returns the package that a path, without symbolic links, belongs to. known is false if that cannot be told.
 	owner(path string) (p Package, found, known bool)
@@ -31,15 +32,17 @@ type database interface {
 	len() int
 }
 
-// packages asks the databases of a host, in turn.
+// packages asks the databases of a host, in turn. It is used by one goroutine, but for state.
 type packages struct {
-	mu        sync.Mutex
-	databases []database // guarded by mu
-	err       error      // the latest, guarded by mu
+	databases []database
+
+	mu        sync.Mutex // guards what follows; it is not held while anything is read
+	installed int
+	err       error
 }
 
-func newPackages(root string, rpmReader []string) packages {
-	return packages{databases: []database{
+func newPackages(root string, rpmReader []string) *packages {
+	return &packages{databases: []database{
 		&dpkg{root: root, dir: filepath.Join(root, "var/lib/dpkg")},
 		&rpm{root: root, reader: rpmReader},
 		snap{root: root},
@@ -48,25 +51,23 @@ func newPackages(root string, rpmReader []string) packages {
 
 // refresh reads the databases that have changed and reports whether any has.
 func (p *packages) refresh() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.err = nil
-	any := false
+	any, installed := false, 0
+	var failed error
 	for _, d := range p.databases {
 		changed, err := d.refresh()
 		any = any || changed
-		if err != nil {
-			p.err = err
-		}
+		failed = errors.Join(failed, err)
+		installed += d.len()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.installed, p.err = installed, failed
 	return any
 }
 
 // owner returns the package that a path belongs to, the zero Package if it belongs to none. known is false if a database
 // that might have it cannot tell.
 func (p *packages) owner(path string) (found Package, known bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	known = true
 	for _, d := range p.databases {
 		owner, found, sure := d.owner(path)
@@ -82,8 +83,5 @@ func (p *packages) owner(path string) (found Package, known bool) {
 func (p *packages) state() (installed int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, d := range p.databases {
-		installed += d.len()
-	}
-	return installed, p.err
+	return p.installed, p.err
 }

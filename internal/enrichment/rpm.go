@@ -41,8 +41,8 @@ type rpm struct {
 	reader []string
 	stamp  process.File
 	merged []alias
-	// unread: there is a database, but its contents are not known.
-	unread   bool
+	// failed is why the database cannot be read.
+	failed   error
 	packages []Package // without Digest.Hex
 	files    map[string]rpmFile
 }
@@ -54,37 +54,32 @@ type rpmFile struct {
 
 func (r *rpm) len() int { return len(r.packages) }
 
-// refresh implements database. No rpm database is an empty one.
+// refresh implements database. No rpm database is an empty one; one that cannot be read is not tried again until it changes.
 func (r *rpm) refresh() (bool, error) {
 	path, stamp, err := r.find()
-	if err != nil {
-		return r.clear(true), fmt.Errorf("enrichment: rpm database: %w", err)
+	if err == nil && stamp == r.stamp {
+		return false, r.failed
 	}
-	if stamp == r.stamp {
-		return false, nil
+	changed := r.clear()
+	r.stamp = stamp
+	switch {
+	case err != nil:
+		r.failed = fmt.Errorf("enrichment: rpm database: %w", err)
+	case path != "" && len(r.reader) == 0:
+		r.failed = errNoReader
+	case path != "":
+		if err := r.read(path); err != nil {
+			r.clear()
+			r.stamp, r.failed = stamp, fmt.Errorf("enrichment: rpm database %s: %w", path, err)
+		}
 	}
-	r.clear(path != "")
-	r.stamp = stamp // one that cannot be read is not tried again until it changes
-	if path == "" {
-		return true, nil
-	}
-	if len(r.reader) == 0 {
-		return true, errNoReader
-	}
-	if err := r.read(path); err != nil {
-		stamp := r.stamp
-		r.clear(true)
-		r.stamp = stamp
-		return true, fmt.Errorf("enrichment: rpm database %s: %w", path, err)
-	}
-	r.unread = false
-	return true, nil
+	return changed || path != "", r.failed
 }
 
 // clear forgets everything and reports whether there was anything.
-func (r *rpm) clear(unread bool) bool {
+func (r *rpm) clear() bool {
 	known := len(r.packages) > 0
-	*r = rpm{root: r.root, reader: r.reader, unread: unread}
+	*r = rpm{root: r.root, reader: r.reader}
 	return known
 }
 
@@ -176,5 +171,5 @@ func (r *rpm) owner(path string) (Package, bool, bool) {
 			return p, true, true
 		}
 	}
-	return Package{}, false, !r.unread
+	return Package{}, false, r.failed == nil
 }

@@ -19,7 +19,7 @@ var errEnviron = errors.New("procfs: environ without end")
 
 // HasEnv reports whether the environment the process was started with has one of the variables with a value, from
 // /proc/PID/environ, proc_pid_environ(5). The process may since have overwritten it. Nothing of it is kept. It fails with
-// ErrGone for a process that is exiting and has given its memory up.
+// ErrGone for a process without one: it is exiting and has given its memory up, or has only just begun to execute.
 func (p PID) HasEnv(b *Buffer, names []string) (bool, error) {
 	b.grow()
 	fd, err := unix.Openat(p.dir, "environ", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -37,8 +37,7 @@ func (p PID) HasEnv(b *Buffer, names []string) (bool, error) {
 		case err != nil:
 			return false, pidError("environ", err)
 		case n == 0 && total == 0:
-			_, err := p.readlink("exe", b) // goes together with the memory, and without that the environment reads as empty
-			return false, err
+			return false, p.emptyEnviron(b)
 		case n == 0:
 			return scan.end(), nil
 		}
@@ -48,6 +47,20 @@ func (p PID) HasEnv(b *Buffer, names []string) (bool, error) {
 		}
 	}
 	return false, fmt.Errorf("%w: over %d bytes", errEnviron, maxEnviron)
+}
+
+// emptyEnviron makes sure that an environment that reads as empty is one: field 51 of stat, env_end, is its address then.
+func (p PID) emptyEnviron(b *Buffer) error {
+	line, err := p.read("stat", b)
+	if err != nil {
+		return err
+	}
+	fields := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:]) // from the third on
+	const envEnd = 51 - 3
+	if len(fields) <= envEnd || string(fields[envEnd]) == "0" {
+		return pidError("environ", ErrGone)
+	}
+	return nil
 }
 
 // envScanner looks for variables in NUL-terminated "NAME=value" strings that come in pieces. It keeps the beginning of

@@ -61,7 +61,8 @@ func TestEnvironOfARealProcess(t *testing.T) {
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { // until then it has the test's own
 			exe, err := p.Exe(&b)
-			return err == nil && filepath.Base(exe) != filepath.Base(os.Args[0])
+			_, missing := p.HasEnv(&b, loaders)
+			return err == nil && missing == nil && filepath.Base(exe) != filepath.Base(os.Args[0])
 		}, 10*time.Second, time.Millisecond)
 		got, err := p.HasEnv(&b, loaders)
 		require.NoError(t, err)
@@ -73,6 +74,22 @@ func TestEnvironOfARealProcess(t *testing.T) {
 		require.ErrorIs(t, err, ErrGone)
 		require.NoError(t, p.Close())
 	}
+}
+
+func TestEmptyEnviron(t *testing.T) {
+	cmd := exec.Command("/bin/sleep", "60")
+	cmd.Env = []string{}
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	p, err := New("").OpenPID(int32(cmd.Process.Pid))
+	require.NoError(t, err)
+	defer p.Close()
+	var b Buffer
+	require.Eventually(t, func() bool {
+		set, err := p.HasEnv(&b, loaders)
+		exe, _ := p.Exe(&b)
+		return err == nil && !set && filepath.Base(exe) == "sleep"
+	}, 10*time.Second, time.Millisecond)
 }
 
 func TestEnvironOfAZombie(t *testing.T) {
