@@ -18,7 +18,8 @@ const (
 // of the flow, so that every draw of a class comes from one seed.
 type script struct {
 	*rand.Rand
-	window float64 // 0 = ends shortly after the last send
+	window float64       // 0 = ends shortly after the last send
+	grid   time.Duration // resolution of the source; 0 = drawn
 	sends  []moment
 }
 
@@ -47,7 +48,10 @@ func (s *script) finish() Flow {
 	if s.window == 0 {
 		s.window = last * (1 + 0.02*s.Float64())
 	}
-	clock := s.clock(s.window / float64(len(s.sends)))
+	clock := s.grid
+	if clock == 0 {
+		clock = s.clock(s.window / float64(len(s.sends)))
+	}
 	f := Flow{Window: max(seconds(s.window), clock), Resolution: clock}
 	several := slices.ContainsFunc(s.sends, func(m moment) bool { return m.peer != 0 })
 	for _, m := range s.sends {

@@ -19,8 +19,8 @@ func TestClassesAreDistinctAndHoldOutEnough(t *testing.T) {
 		counts[c.Use][c.Kind]++
 	}
 	for use, of := range counts {
-		require.GreaterOrEqual(t, of[Implant], 10, use)
-		require.GreaterOrEqual(t, of[Aperiodic], 10, use)
+		require.GreaterOrEqual(t, of[Implant], 8, use)
+		require.GreaterOrEqual(t, of[Aperiodic], 8, use)
 		require.GreaterOrEqual(t, of[Periodic], 4, use)
 	}
 }

@@ -1,9 +1,12 @@
 package simulate
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
-// unseenImplants are rhythms written down after the weights had been chosen; see Unseen.
-func unseenImplants() []Class {
+// furtherImplants are rhythms written down after the first weights had been chosen.
+func furtherImplants() []Class {
 	return []Class{
 		{Name: "dns-beacon", About: "one look-up per check-in under a random label; a tasked one fetches its task in a run of look-ups", draw: dnsBeacon},
 		{Name: "rat-keepalive", About: "a RAT: ping every 10 to 15 s by lot, window titles while the user works", draw: ratKeepalive},
@@ -17,6 +20,14 @@ func unseenImplants() []Class {
 		{Name: "peer-list", About: "a bot asks its whole peer list in a new order each round: one peer sees one request a round, somewhere in the first half", draw: peerList},
 		{Name: "scheduled-exfiltration", About: "a batch at the same hour each day, chunk by chunk", draw: scheduledExfiltration},
 		{Name: "proxied-beacon", About: "check-ins through a proxy that queues some of them: late now and then, the schedule kept", draw: proxiedBeacon},
+		{Name: "cron-with-random-delay", About: "sleep $((RANDOM % n)) before each run: anywhere in the first part of the period", draw: cronRandomDelay},
+		{Name: "fallback-channel", About: "one of two channels: runs of check-ins here, then none for as long", draw: fallbackChannel},
+		{Name: "mailbox-c2", About: "reads a mailbox for orders: log in, list, fetch, log out", draw: mailboxC2},
+		{Name: "rate-limited-api", About: "polls a public service that now and then makes it wait, renews its token each hour", draw: rateLimitedAPI},
+		{Name: "hastening", About: "each sleep a little shorter than the last, down to a floor", draw: hastening},
+		{Name: "seconds-only", About: "any plain beacon in a log that knows whole seconds", draw: secondsOnly},
+		{Name: "dns-exfiltration", About: "a file in look-ups of full length, one every second or few", draw: dnsExfiltration},
+		{Name: "weekdays-only", About: "fixed check-ins from power-on to power-off, five days a week", draw: weekdaysOnly},
 	}
 }
 
@@ -179,4 +190,95 @@ func proxiedBeacon(s *script) {
 		s.checkIn(at+late, p)
 		at += sleep()
 	}
+}
+
+func cronRandomDelay(s *script) {
+	every, spread := pick(s, 5.0, 10, 15, 30, 60)*60, s.between(0.1, 0.6)
+	p := s.web()
+	for i := range s.length(max(spread, 0.21), every) {
+		s.checkIn(float64(i)*every+math.Floor(spread*every*s.Float64())+s.between(0.05, 0.5), p)
+	}
+}
+
+func fallbackChannel(s *script) {
+	period, jitter := s.spread(10, 600), pick(s, 0, 0.1, 0.2, 0.3)
+	p, sleep := s.web(), s.band(period, jitter)
+	at := 0.0
+	for range s.count(3, 20) {
+		at = s.repeat(at, s.count(8, 60), p, sleep)
+		at += period * s.spread(8, 60)
+	}
+}
+
+func mailboxC2(s *script) {
+	period, jitter := s.spread(60, 1800), pick(s, 0, 0.05, 0.1, 0.2)
+	sleep, login := s.band(period, jitter), 20+s.IntN(40)
+	at := 0.0
+	for range s.length(jitter, period) {
+		begun := at
+		for _, size := range []int{517, 90 + login, 38, 42 + s.IntN(3), 31} {
+			s.send(at, size)
+			at += s.lognormal(0.12, 0.5)
+		}
+		if s.chance(0.03) {
+			s.send(at, int(s.lognormal(5000, 1)))
+		}
+		at = max(begun+sleep(), at+1)
+	}
+}
+
+func rateLimitedAPI(s *script) {
+	period, jitter, wait := s.spread(10, 300), pick(s, 0, 0.1, 0.2), pick(s, 30.0, 60, 120)
+	p, sleep := s.web(), s.band(period, jitter)
+	p.tasking = 0
+	at, renewed := 0.0, 0.0
+	for range 2 * s.length(jitter, period) {
+		at += s.checkIn(at, p)
+		if at-renewed > 3600 {
+			s.send(at, 1200)
+			renewed = at
+		}
+		at += sleep()
+		if s.chance(0.05) {
+			at += wait
+		}
+	}
+}
+
+func hastening(s *script) {
+	sleep, floor := s.spread(300, 1800), s.spread(5, 60)
+	shrink, jitter := s.between(0.96, 0.995), pick(s, 0, 0.05, 0.1)
+	p := s.web()
+	at := 0.0
+	for range s.count(60, 800) {
+		at += s.checkIn(at, p) + sleep*s.between(1-jitter, 1+jitter)
+		sleep = max(sleep*shrink, floor)
+	}
+}
+
+func secondsOnly(s *script) {
+	period, jitter := s.spread(12, 3600), pick(s, 0, 0.1, 0.2, 0.3)
+	s.grid = time.Second
+	s.repeat(0, s.length(jitter, period), s.check(), s.band(period, jitter))
+}
+
+func dnsExfiltration(s *script) {
+	pause, jitter := s.spread(1, 10), pick(s, 0, 0.05, 0.2)
+	size := 180 + s.IntN(60)
+	s.renew(pause, func() int { return size + s.IntN(2) }, s.band(pause, jitter))
+}
+
+func weekdaysOnly(s *script) {
+	period, jitter := s.spread(60, 1800), pick(s, 0, 0.1, 0.2)
+	p, sleep := s.web(), s.band(period, jitter)
+	for day := range 3 + s.IntN(10) {
+		if day%7 >= 5 {
+			continue
+		}
+		off := float64(day)*86400 + s.between(15, 18)*3600
+		for at := float64(day)*86400 + s.between(7, 10)*3600; at < off; {
+			at += s.checkIn(at, p) + sleep()
+		}
+	}
+	s.rebase()
 }
