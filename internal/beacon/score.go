@@ -58,10 +58,11 @@ func (h rhythm) evidenceWith(size sizeBand) float64 {
 	} else {
 		timing *= paced(h.interval())
 	}
+	timing = soften(timing) // once more, as a logarithm of a logarithm: see softFrom
 	if h.kind == SizeGroup {
 		return timing // its sizes were spent on picking it
 	}
-	return timing + sizeWeight*min(soften(size.evidence), timing)
+	return timing + sizeWeight*min(soften(soften(size.evidence)), timing)
 }
 
 // belowThreshold keeps the score of a flow with fewer than the least number of beats under the threshold, whatever the
@@ -93,7 +94,8 @@ func (r *reading) perHour(window float64) float64 {
 
 // softFrom is the evidence, in nats, up to which every nat counts in full. No benign program is so surely random that odds
 // of e^8 need to be told from odds of e^100: beyond it a clock is ticking, and evidence grows with its logarithm so that
-// flows still rank without ties and a long flow does not drown the evidence of its sizes.
+// flows still rank without ties and a long flow does not drown the evidence of its sizes. Beyond e^8 of that it grows with
+// the logarithm again: how many beats there are says how long somebody watched, not what it was.
 const softFrom = 8.0
 
 // soften is the identity up to softFrom and continues it with the same slope, logarithmically.

@@ -45,8 +45,8 @@ func (s *Scorer) Score(f Series) Result {
 	}
 	found, whole := s.rhythm(raw, uncertainty)
 	size := s.densestSize(whole.reading.bytes, s.config.PayloadLengthVariance)
-	if found.kind != SizeGroup || whole.evidenceWith(size) >= found.evidenceWith(size) {
-		found = whole
+	if found.kind != SizeGroup || whole.kind == 0 && whole.evidenceWith(size) >= found.evidenceWith(size) {
+		found = whole // one band of all check-ins, with their sizes, says more than a band of the sends of one size
 	} else if whole.reading != raw {
 		size = s.densestSize(raw.bytes, s.config.PayloadLengthVariance)
 	}

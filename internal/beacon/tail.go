@@ -24,9 +24,21 @@ const wide = 0.45
 // into it if it went on falling as it does in the lower half of the band (on the scale of logarithms). Jitter fills a band
 // evenly in seconds, so its upper half holds more.
 func (r *reading) falling(from, next int, width float64) float64 {
-	left := float64(len(r.sorted) - from)
+	steep := 2 * r.decline(from, next) / width
+	return (1 - math.Exp(-width*min(steep, heaviest))) * float64(len(r.sorted)-from) / float64(len(r.sorted))
+}
+
+// waiting is the same for a least time and an exponential wait after it: a cache that must expire before somebody asks
+// again, a job that takes some time at least. In seconds the band is 1 + e^(width/2) times as long as its lower half.
+func (r *reading) waiting(from, next int, width float64) float64 {
+	all := 1 - math.Exp(-r.decline(from, next)*(1+math.Exp(width/2)))
+	return all * float64(len(r.sorted)-from) / float64(len(r.sorted))
+}
+
+// decline is the logarithm by which the gaps from the lower edge of the band from sorted index from to next on become fewer
+// over its lower half, half a standard deviation in favour of the band.
+func (r *reading) decline(from, next int) float64 {
 	lower := float64(upTo(r.sorted[from:next], (r.sorted[from]+r.sorted[next-1])/2))
-	lower = max(0, lower-math.Sqrt(lower)/2) / left // half a standard deviation in favour of the band
-	steep := -2 * math.Log(max(1-lower, 1e-9)) / width
-	return (1 - math.Exp(-width*min(steep, heaviest))) * left / float64(len(r.sorted))
+	lower = max(0, lower-math.Sqrt(lower)/2) / float64(len(r.sorted)-from)
+	return -math.Log(max(1-lower, 1e-9))
 }

@@ -134,7 +134,7 @@ func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64
 	}
 	most := max(poisson, own, r.edge(from+k, hi-lo))
 	if halfWidths[w] >= wide {
-		most = max(most, r.falling(from, from+k, width))
+		most = max(most, r.falling(from, from+k, width), r.waiting(from, from+k, width))
 	}
 	return min(most, 1)
 }
