@@ -42,6 +42,38 @@ func RhythmOf(f simulate.Flow, v beacon.Result) Rhythm {
 	return rhythm
 }
 
+// Periodic says, without asking any scorer, whether a flow keeps a period: with sends of less than a tenth or a quarter of
+// it between them taken as one beat, three gaps in five lie within ±10 % of one, two or three times a period.
+func Periodic(f simulate.Flow) bool {
+	const most, tenth, typical = 0.6, 0.1, 0.5
+	raw := slices.Sorted(slices.Values(beatGaps(f, 0)))
+	for _, silence := range []float64{0, 0.1, 0.25} {
+		// the gap length that covers half of the time stands for the period while merging
+		half, long := typical*sum(raw), len(raw)-1
+		for covered := raw[long]; covered < half; covered += raw[long] {
+			long--
+		}
+		sorted := slices.Sorted(slices.Values(beatGaps(f, silence*raw[long])))
+		if len(sorted) < fewestSends-1 {
+			continue
+		}
+		for _, period := range sorted {
+			if shareWithin(sorted, period, tenth) >= most {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sum(values []float64) float64 {
+	total := 0.0
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
 // beatGaps returns the newest gaps, in seconds, between starts of beats; a beat ends when nothing was sent for longer than
 // silence.
 func beatGaps(f simulate.Flow, silence float64) []float64 {

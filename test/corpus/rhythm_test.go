@@ -41,3 +41,22 @@ func TestRhythmOf(t *testing.T) {
 	require.Equal(t, Absent, RhythmOf(jittered, minute))
 	require.Equal(t, Absent, RhythmOf(simulate.Poisson(1, 200, 0), beacon.Result{Interval: 10 * time.Second, Jitter: 0.1, TimingShare: 0.9}))
 }
+
+func TestPeriodic(t *testing.T) {
+	beat := metronome(60, time.Minute)
+	require.True(t, Periodic(beat))
+	require.False(t, Periodic(metronome(5, time.Minute)), "four gaps are too few to say")
+	pairs := metronome(0, 0)
+	for _, at := range beat.At {
+		pairs.At = append(pairs.At, at, at+2*time.Second)
+	}
+	require.True(t, Periodic(pairs))
+	found := 0
+	for i := range 100 {
+		require.True(t, Periodic(simulate.Exact(1, 30, 0.05, i)))
+		if Periodic(simulate.Poisson(1, 30, i)) {
+			found++
+		}
+	}
+	require.LessOrEqual(t, found, 1)
+}
