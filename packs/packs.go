@@ -33,7 +33,7 @@ func NewHost(deps table.Deps, rows map[string]standin.Rows) (*sqlhost.Host, erro
 	if err != nil {
 		return nil, err
 	}
-	if err = register(host, standin.Announced(table.All(deps))); err == nil {
+	if err = register(host, table.All(deps)); err == nil {
 		err = register(host, standin.Tables(rows))
 	}
 	if err != nil {

@@ -15,5 +15,5 @@ SELECT s.version, s.level, s.level_reason, s.tcp_source, s.udp_source, s.role, s
   s.samples, s.late_samples, s.sample_period_ms, s.max_gap_ms, s.lost_events, s.send_events, s.unattributed_sends,
   s.unreadable_processes, s.process_events, s.tracked_pairs, s.max_pairs, s.evictions, s.resident_size, s.memory_limit,
   s.user_time, s.system_time, s.reconnects, s.config_hash, s.inventory_hash, s.inventory_error, s.rules, s.rules_expired,
-  s.checkpoint_time, s.coverage_run, s.last_error
+  s.checkpoint_time, s.last_error
 FROM beacon_sensor_status s, time t;

@@ -59,7 +59,7 @@ func (o *Osqueryd) Extend(t testing.TB, deps table.Deps) (end func()) {
 	server, err := osquery.NewExtensionManagerServer("beaconwatch", o.socket,
 		osquery.WithTransportFactory(thrift.NewTBufferedTransportFactory(16<<10)))
 	require.NoError(t, err)
-	for _, one := range standin.Announced(table.All(deps)) {
+	for _, one := range table.All(deps) {
 		server.RegisterPlugin(one)
 	}
 	ended := make(chan error, 1)
