@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -100,6 +101,9 @@ func rpmDatabaseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: rpmDatabase + " FILE", Short: "Print what an rpm database knows of programs", Hidden: true,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return enrichment.DumpRPM(args[0], cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetMemoryLimit(32 << 20) // beside the sensor, which shares its memory limit with it
+			return enrichment.DumpRPM(args[0], cmd.OutOrStdout())
+		},
 	}
 }

@@ -26,9 +26,9 @@ type Config struct {
 	// Proc is where the proc file system is mounted, default /proc. Root is the directory in which the databases of the
 	// package managers and the files of container runtimes are looked for, default /; executables are not.
 	Proc, Root string
-	// RPMReader is a command that, with the path of an rpm database as its last argument, prints what DumpRPM does. A process
-	// of its own, because what decodes these databases may take much memory and end its process over a damaged one. Without
-	// it rpm databases are not read, and nothing is said of packages on a host that has one.
+	// RPMReader is a command that, with the path of an rpm database as its last argument, prints what DumpRPM does. It is a
+	// process of its own, because what reads these databases may end its process over a damaged one. Without it they are not
+	// read, and nothing is said of packages on a host that has one.
 	RPMReader []string
 	// Process returns what is known of a process, to examine one for which there was no room at first. May be nil.
 	Process func(process.ID) (process.Info, bool)

@@ -2,12 +2,15 @@ package enrichment
 
 import (
 	"bufio"
-	"fmt"
+	"errors"
 	"io"
 	"path"
 	"strings"
 
-	rpmdb "github.com/anchore/go-rpmdb/pkg"
+	"github.com/anchore/go-rpmdb/pkg/bdb"
+	dbi "github.com/anchore/go-rpmdb/pkg/db"
+	"github.com/anchore/go-rpmdb/pkg/ndb"
+	"github.com/anchore/go-rpmdb/pkg/sqlite3"
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // one of the forms of an rpm database
 )
@@ -17,39 +20,59 @@ var scriptSuffixes = map[string]bool{".sh": true, ".py": true, ".pl": true, ".rb
 
 // DumpRPM prints what an rpm database knows of files that can be run: for each package a line of "package", name, version
 // ([epoch:]version-release) and digest algorithm, then for each of its files a line of "file", digest in hex and path, with
-// tabs between. It may take much memory, and a damaged database may end the process.
+// tabs between. The library reads the three forms of a database; headers are decoded here, one at a time, because it would
+// hold all of them at once. A damaged database may end the process.
 func DumpRPM(database string, to io.Writer) error {
-	db, err := rpmdb.Open(database)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	packages, err := db.ListPackages()
+	db, err := openRPM(database)
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(to)
-	for _, p := range packages {
-		files, err := p.InstalledFiles()
+	for entry := range db.Read() {
+		if entry.Err != nil {
+			return entry.Err
+		}
+		h, err := parseRPMHeader(entry.Value)
 		if err != nil {
 			return err
 		}
-		version := p.Version + "-" + p.Release
-		if p.Epoch != nil {
-			version = fmt.Sprintf("%d:%s", *p.Epoch, version)
-		}
-		algorithm := p.DigestAlgorithm.String()
-		if p.DigestAlgorithm == 0 {
-			algorithm = "md5" // as rpm takes a package that does not say
-		}
-		printTabbed(out, "package", p.Name, version, algorithm)
-		for _, f := range files {
-			if f.Mode&unix.S_IFMT == unix.S_IFREG && (f.Mode&0o111 != 0 || scriptSuffixes[path.Ext(f.Path)]) {
-				printTabbed(out, "file", strings.ToLower(f.Digest), f.Path)
-			}
+		if err := dumpPackage(out, h); err != nil {
+			return err
 		}
 	}
 	return out.Flush()
+}
+
+// openRPM opens a database of whichever form.
+func openRPM(path string) (dbi.RpmDBInterface, error) {
+	s, err := sqlite3.Open(path)
+	if err == nil {
+		return s, nil
+	}
+	if !errors.Is(err, sqlite3.ErrorInvalidSQLite3) {
+		return nil, err
+	}
+	n, err := ndb.Open(path)
+	if err == nil {
+		return n, nil
+	}
+	if !errors.Is(err, ndb.ErrorInvalidNDB) {
+		return nil, err
+	}
+	b, err := bdb.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func dumpPackage(out *bufio.Writer, h rpmHeader) error {
+	printTabbed(out, "package", h.text(rpmName), h.version(), h.method())
+	return h.files(func(f rpmListed) {
+		if f.mode&unix.S_IFMT == unix.S_IFREG && (f.mode&0o111 != 0 || scriptSuffixes[path.Ext(f.path)]) {
+			printTabbed(out, "file", strings.ToLower(f.digest), f.path)
+		}
+	})
 }
 
 // printTabbed prints a line unless it would not be one.

@@ -1,17 +1,21 @@
 package enrichment
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	rpmdb "github.com/anchore/go-rpmdb/pkg"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // asReader makes the test binary what the sensor runs to read an rpm database.
@@ -114,14 +118,18 @@ func TestRPMOwner(t *testing.T) {
 	require.True(t, found, "listed where it was before /usr was merged")
 }
 
-// TestRPMDatabasesOfDistributions reads databases as distributions ship them, in each of the three forms: they come with the
-// library that decodes them.
-func TestRPMDatabasesOfDistributions(t *testing.T) {
+// distributions is where databases are as distributions ship them: they come with the library that reads them.
+func distributions(t testing.TB) string {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/anchore/go-rpmdb").Output()
 	if err != nil {
 		skip(t, "needs the source of go-rpmdb: %v", err)
 	}
-	data := filepath.Join(strings.TrimSpace(string(out)), "pkg/testdata")
+	return filepath.Join(strings.TrimSpace(string(out)), "pkg/testdata")
+}
+
+// TestRPMDatabasesOfDistributions reads databases as distributions ship them, in each of the three forms.
+func TestRPMDatabasesOfDistributions(t *testing.T) {
+	data := distributions(t)
 	for _, tt := range []struct {
 		form, from, name, path string
 		want                   Package
@@ -211,4 +219,54 @@ func TestAliases(t *testing.T) {
 	require.ElementsMatch(t, []string{"/usr/bin/x", "/usr/sbin/x", "/bin/x", "/sbin/x"}, names("/usr/bin/x", merged))
 	require.Equal(t, []string{"/opt/x"}, names("/opt/x", merged))
 	require.Equal(t, []string{"/usr/bin/x"}, names("/usr/bin/x", nil))
+}
+
+// TestRPMHeadersAsTheLibraryReadsThem compares with what the library makes of the same databases when it holds them whole.
+func TestRPMHeadersAsTheLibraryReadsThem(t *testing.T) {
+	for _, name := range []string{"centos5-plain/Packages", "centos7-plain/Packages", "sle15-bci/Packages.db", "rockylinux-9/rpmdb.sqlite"} {
+		path := filepath.Join(distributions(t), name)
+		db, err := rpmdb.Open(path)
+		require.NoError(t, err)
+		packages, err := db.ListPackages()
+		require.NoError(t, err)
+		var want strings.Builder
+		for _, p := range packages {
+			version := p.Version + "-" + p.Release
+			if p.Epoch != nil {
+				version = itoa(*p.Epoch) + ":" + version
+			}
+			method := "md5"
+			if p.DigestAlgorithm != 0 {
+				method = p.DigestAlgorithm.String()
+			}
+			fmt.Fprintf(&want, "package\t%s\t%s\t%s\n", p.Name, version, method)
+			files, err := p.InstalledFiles()
+			require.NoError(t, err)
+			for _, f := range files {
+				if f.Mode&unix.S_IFMT == unix.S_IFREG && (f.Mode&0o111 != 0 || scriptSuffixes[filepath.Ext(f.Path)]) {
+					fmt.Fprintf(&want, "file\t%s\t%s\n", f.Digest, f.Path)
+				}
+			}
+		}
+		var got strings.Builder
+		require.NoError(t, DumpRPM(path, &got))
+		require.Equal(t, want.String(), got.String(), name)
+		require.Greater(t, len(packages), 10)
+	}
+}
+
+func FuzzRPMHeader(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x01\x00\x00\x00\x05\x00\x00\x03\xe8\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00\x01bash\x00"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		h, err := parseRPMHeader(text)
+		if err != nil {
+			return
+		}
+		require.LessOrEqual(t, len(h.version())+len(h.text(rpmName)), 3*len(text)+32)
+		n := 0
+		_ = h.files(func(rpmListed) { n++ })
+		require.LessOrEqual(t, n, len(text))
+		out := bufio.NewWriter(io.Discard)
+		_ = dumpPackage(out, h)
+	})
 }
