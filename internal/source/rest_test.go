@@ -25,11 +25,12 @@ func (r *record) asleep(t *testing.T, period time.Duration) {
 func TestSamplersRestBehindAGate(t *testing.T) {
 	enterNamespace(t)
 	const period = 5 * time.Millisecond
-	gate := &netns.Gate{}
-	tcp, err := NewTCP(TCPConfig{MinPeriod: period, Place: Place{Gate: gate}})
+	gate, share := &netns.Gate{}, &Share{}
+	tcp, err := NewTCP(TCPConfig{MinPeriod: period, Place: Place{Gate: gate, Share: share}})
 	r := run(t, tcp, err)
 	to := server(t, "127.0.0.1:0", drain)
 	r.asleep(t, period)
+	require.Zero(t, share.awake.Load())
 
 	checked := boottime.Now()
 	gate.Same(time.Duration(checked))
@@ -43,6 +44,7 @@ func TestSamplersRestBehindAGate(t *testing.T) {
 	gate.Changed()
 	r.await(t, send.Open, c.LocalAddr().(*net.TCPAddr).AddrPort(), 1)
 	r.passes(t, 10) // as long as there is a connection
+	require.EqualValues(t, 1, share.awake.Load())
 	write(t, c, 99)
 	require.EqualValues(t, 99, r.await(t, send.Data, to, 1)[0].Bytes)
 	c.Close()

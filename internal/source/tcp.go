@@ -149,7 +149,9 @@ func (t *TCP) loop(ctx context.Context) error {
 		t.adoptFollowed()
 		resting := t.idle()
 		var deadline time.Time
-		if !resting {
+		if resting {
+			t.full.rested()
+		} else {
 			deadline = time.Now().Add(t.clock.afterTick(min(t.full.due, t.exact.due)).Sub(boottime.Now()))
 		}
 		if err := t.events.SetDeadline(deadline); err != nil {
@@ -165,9 +167,6 @@ func (t *TCP) loop(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return nil
-		}
-		if resting {
-			t.full.rested()
 		}
 		var err error
 		switch now := boottime.Now(); {
