@@ -16,7 +16,7 @@ SELECT alert_id, signature, scope, severity, expected, network_facing, score, ev
   package_name, package_version, sha256, role,
   protocol, remote_address, remote_port, remote_hostname, destination_class, process_count, destinations,
   first_seen, last_seen, beats, bytes_sent, interval_ms, jitter, size_bytes, size_spread, timing_share, timing_chance,
-  interval_class, size_class, suspicions, rule, rule_source, reason_codes, reason
+  interval_class, size_class, suspicions, rule, rule_source, reason_codes, sparkline, reason
 FROM beacon_candidates
 WHERE insufficient = 0 AND score >= 0.2
 ORDER BY evidence DESC
