@@ -1,11 +1,14 @@
 // Answers SQL with ClickHouse in this process. Each line of standard input is a JSON string, one statement; each line of
 // standard output is {"columns": [...], "rows": [[...], ...]}, values as strings and NULL as null, or {"error": "..."}.
-// The argument is the directory of the data.
+// The arguments are the directory of the data and, perhaps, a configuration file.
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 
 const { Session } = createRequire(import.meta.url)('chdb');
-const session = new Session(process.argv[2], { connectionArgs: ['--output_format_json_quote_64bit_integers=1'] });
+const [directory, config] = process.argv.slice(2);
+const session = new Session(directory, {
+  connectionArgs: ['--output_format_json_quote_64bit_integers=1', ...(config ? [`--config-file=${config}`] : [])],
+});
 
 function answer(sql) {
   const text = session.query(sql, 'JSONCompact'); // 64-bit integers come quoted

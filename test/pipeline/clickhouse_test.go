@@ -21,6 +21,15 @@ type clickhouse struct {
 }
 
 func newClickHouse(t *testing.T, now int64) engine {
+	c := startClickHouse(t)
+	c.exec(t, schema(t, "clickhouse"))
+	c.query(t, "ALTER TABLE beacon_result_rows REMOVE TTL") // rows of tests are as old as they like
+	c.settle(t, now)
+	return c
+}
+
+// startClickHouse starts one without tables, perhaps with a configuration file.
+func startClickHouse(t *testing.T, config ...string) *clickhouse {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		lacking(t, "node is not installed")
@@ -28,7 +37,7 @@ func newClickHouse(t *testing.T, now int64) engine {
 	if _, err := os.Stat(filepath.Join("node_modules", "chdb")); err != nil {
 		lacking(t, "ClickHouse is not installed: npm install --no-package-lock in test/pipeline")
 	}
-	cmd := exec.Command(node, "clickhouse.mjs", filepath.Join(room(t), "data"))
+	cmd := exec.Command(node, append([]string{"clickhouse.mjs", filepath.Join(room(t), "data")}, config...)...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -39,11 +48,11 @@ func newClickHouse(t *testing.T, now int64) engine {
 		in.Close() // it ends with its input
 		_ = cmd.Wait()
 	})
-	c := &clickhouse{in, bufio.NewReader(out)}
-	c.exec(t, schema(t, "clickhouse"))
-	c.query(t, "ALTER TABLE beacon_result_rows REMOVE TTL") // rows of tests are as old as they like
+	return &clickhouse{in, bufio.NewReader(out)}
+}
+
+func (c *clickhouse) settle(t testing.TB, now int64) {
 	c.query(t, fmt.Sprintf("CREATE OR REPLACE VIEW beacon_settings AS SELECT toInt64(%d) AS now, toInt64(%d) AS silent_s", now, silent))
-	return c
 }
 
 func (c *clickhouse) name() string { return "clickhouse" }
