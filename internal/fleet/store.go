@@ -17,7 +17,7 @@ import (
 const DefaultSilent = 3 * time.Hour
 
 const (
-	cacheKiB       = 64 << 10 // of SQLite's pages
+	cacheKiB       = 32 << 10 // of SQLite's pages, which take twice that with what is around them
 	defaultMaxRows = 1_000_000
 )
 
@@ -41,7 +41,8 @@ type Store struct {
 	loading
 }
 
-// Open makes or opens the database. Memory is bounded whatever is loaded: a page cache of 64 MiB, and one line.
+// Open makes or opens the database. Memory is bounded whatever is loaded: a page cache of 32 MiB,
+// one line, and the rows of an answer.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	if config.MaxRows <= 0 {
 		config.MaxRows = defaultMaxRows

@@ -135,8 +135,9 @@ CREATE FUNCTION beacon_double(v text) RETURNS double precision LANGUAGE sql IMMU
 $$;
 
 -- beacon_problem says why an object is no result of a scheduled query; it is empty for one that is.
-CREATE FUNCTION beacon_problem(r jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT CASE
+CREATE FUNCTION beacon_problem(r jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN CASE
     WHEN jsonb_typeof(r) <> 'object' THEN 'not a JSON object'
     WHEN coalesce(r ->> 'name', '') = '' THEN 'no name'
     WHEN coalesce(r ->> 'hostIdentifier', '') = '' THEN 'no hostIdentifier'
@@ -148,104 +149,15 @@ CREATE FUNCTION beacon_problem(r jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARA
       CASE WHEN coalesce(r ->> 'action', '') IN ('added', 'removed', 'snapshot') THEN '' ELSE 'action is not added, removed or snapshot' END
     WHEN jsonb_typeof(r -> 'snapshot') = 'array' OR jsonb_typeof(r -> 'diffResults') = 'object' THEN ''
     ELSE 'not a result of a scheduled query: no columns, snapshot or diffResults'
-  END
-$$;
-
--- beacon_rows gives the rows of a result: an event, a snapshot or a batch. A snapshot without rows is one row, action empty.
-CREATE FUNCTION beacon_rows(r jsonb) RETURNS SETOF beacon_results LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT
-    h.at, to_char(to_timestamp(h.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), to_char(to_timestamp(h.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
-    r ->> 'hostIdentifier', r ->> 'name',
-    regexp_replace(r ->> 'name', '^(pack/(.*/)?|pack_[^_]+_)(?=.)', ''), x.action,
-    CASE
-      WHEN coalesce(x.c ->> 'signature', '') <> '' THEN 'candidate'
-      WHEN coalesce(x.c ->> 'level', '') <> '' THEN 'status'
-      WHEN coalesce(x.c ->> 'finding', '') <> '' THEN 'finding'
-      WHEN coalesce(x.c ->> 'path', '') <> '' AND coalesce(x.c ->> 'remote_address', '') <> '' THEN 'traffic'
-      WHEN coalesce(x.c ->> 'path', '') <> '' THEN 'program'
-      ELSE 'other'
-    END,
-    coalesce(beacon_bigint(r ->> 'epoch'), 0), coalesce(beacon_bigint(r ->> 'counter'), 0),
-    CASE WHEN coalesce(x.c ->> 'alert_id', '') <> '' OR coalesce(x.c ->> 'signature', '') = '' THEN coalesce(x.c ->> 'alert_id', '')
-      ELSE encode(sha256(convert_to(x.c ->> 'signature', 'UTF8')), 'hex') END,
-    coalesce(x.c ->> 'signature', ''),
-    coalesce(x.c ->> 'scope', ''),
-    coalesce(x.c ->> 'severity', ''),
-    coalesce(x.c ->> 'reason_codes', ''),
-    coalesce(x.c ->> 'interval_class', ''),
-    coalesce(x.c ->> 'size_class', ''),
-    coalesce(x.c ->> 'path', ''),
-    coalesce(x.c ->> 'script', ''),
-    coalesce(x.c ->> 'username', ''),
-    coalesce(x.c ->> 'systemd_unit', ''),
-    coalesce(x.c ->> 'container_image', ''),
-    coalesce(x.c ->> 'package_name', ''),
-    coalesce(x.c ->> 'sha256', ''),
-    coalesce(x.c ->> 'rule', ''),
-    coalesce(x.c ->> 'role', ''),
-    coalesce(x.c ->> 'protocol', ''),
-    coalesce(x.c ->> 'remote_address', ''),
-    coalesce(x.c ->> 'remote_hostname', ''),
-    coalesce(x.c ->> 'destination_class', ''),
-    beacon_bigint(x.c ->> 'remote_port'),
-    beacon_bigint(x.c ->> 'expected'),
-    beacon_bigint(x.c ->> 'network_facing'),
-    beacon_bigint(x.c ->> 'insufficient'),
-    beacon_bigint(x.c ->> 'process_count'),
-    beacon_bigint(x.c ->> 'destinations'),
-    beacon_bigint(x.c ->> 'connections'),
-    beacon_bigint(x.c ->> 'beats'),
-    beacon_bigint(x.c ->> 'bytes_sent'),
-    beacon_bigint(x.c ->> 'interval_ms'),
-    beacon_bigint(x.c ->> 'size_bytes'),
-    beacon_bigint(x.c ->> 'first_seen'),
-    beacon_bigint(x.c ->> 'last_seen'),
-    beacon_double(x.c ->> 'score'),
-    beacon_double(x.c ->> 'evidence'),
-    beacon_double(x.c ->> 'jitter'),
-    beacon_double(x.c ->> 'timing_share'),
-    coalesce(x.c ->> 'finding', ''),
-    coalesce(x.c ->> 'detail', ''),
-    coalesce(x.c ->> 'version', ''),
-    coalesce(x.c ->> 'level', ''),
-    coalesce(x.c ->> 'level_reason', ''),
-    coalesce(x.c ->> 'config_hash', ''),
-    coalesce(x.c ->> 'inventory_hash', ''),
-    coalesce(x.c ->> 'inventory_error', ''),
-    coalesce(x.c ->> 'last_error', ''),
-    beacon_bigint(x.c ->> 'start_time'),
-    beacon_bigint(x.c ->> 'samples'),
-    beacon_bigint(x.c ->> 'late_samples'),
-    beacon_bigint(x.c ->> 'max_gap_ms'),
-    beacon_bigint(x.c ->> 'lost_events'),
-    beacon_bigint(x.c ->> 'send_events'),
-    beacon_bigint(x.c ->> 'unattributed_sends'),
-    beacon_bigint(x.c ->> 'evictions'),
-    beacon_bigint(x.c ->> 'rules'),
-    beacon_bigint(x.c ->> 'rules_expired'),
-    beacon_bigint(x.c ->> 'coverage_run'),
-    x.c, sha256(convert_to(x.c::text, 'UTF8'))
-  FROM (SELECT beacon_bigint(r ->> 'unixTime') AS at) h
-  CROSS JOIN LATERAL (
-    SELECT r ->> 'action' AS action, r -> 'columns' AS c WHERE jsonb_typeof(r -> 'columns') = 'object'
-    UNION ALL
-    SELECT 'snapshot', e FROM jsonb_array_elements(CASE WHEN jsonb_typeof(r -> 'snapshot') = 'array' THEN r -> 'snapshot' ELSE '[]' END) e
-      WHERE jsonb_typeof(r -> 'columns') IS DISTINCT FROM 'object'
-    UNION ALL
-    SELECT 'empty', '{}' WHERE r -> 'snapshot' = '[]' AND jsonb_typeof(r -> 'columns') IS DISTINCT FROM 'object'
-    UNION ALL
-    SELECT d.action, e
-      FROM (VALUES ('removed', r #> '{diffResults,removed}'), ('added', r #> '{diffResults,added}')) d (action, list)
-      CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(d.list) = 'array' THEN d.list ELSE '[]' END) e
-      WHERE jsonb_typeof(r -> 'columns') IS DISTINCT FROM 'object' AND jsonb_typeof(r -> 'snapshot') IS DISTINCT FROM 'array'
-  ) x
-$$;
+  END;
+END $$;
 
 -- beacon_lines takes lines as osqueryd wrote them, by INSERT or COPY, and keeps none: each row of theirs goes to
 -- beacon_results, once, and a line that cannot be read to beacon_rejected.
 CREATE TABLE beacon_lines (line text NOT NULL);
 
-CREATE FUNCTION beacon_take_line() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Its INSERT is planned once a session: planning sixty columns takes longer than running them.
+CREATE FUNCTION beacon_take_line() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   whole jsonb;
   result jsonb;
@@ -253,7 +165,10 @@ DECLARE
 BEGIN
   BEGIN
     -- jsonb knows no NUL, JSON does: an odd number of backslashes before u0000
-    whole := regexp_replace(NEW.line, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::jsonb;
+    IF strpos(NEW.line, '\u0000') > 0 THEN
+      NEW.line := regexp_replace(NEW.line, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g');
+    END IF;
+    whole := NEW.line::jsonb;
   EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
     IF NEW.line !~ '^\s*$' THEN
       INSERT INTO beacon_rejected (reason, line) VALUES ('broken JSON: ' || SQLERRM, NEW.line);
@@ -269,7 +184,95 @@ BEGIN
     CONTINUE WHEN jsonb_typeof(result) = 'object' AND result ?& ARRAY['severity', 'message'] AND NOT result ? 'name';
     problem := beacon_problem(result);
     IF problem = '' THEN
-      INSERT INTO beacon_results SELECT * FROM beacon_rows(result) ON CONFLICT DO NOTHING;
+      -- an event, a snapshot or a batch; a snapshot without rows is one row, action empty
+      INSERT INTO beacon_results
+      SELECT
+        h.at, to_char(to_timestamp(h.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), to_char(to_timestamp(h.at) AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
+        result ->> 'hostIdentifier', result ->> 'name',
+        regexp_replace(result ->> 'name', '^(pack/(.*/)?|pack_[^_]+_)(?=.)', ''), x.action,
+        CASE
+          WHEN coalesce(x.c ->> 'signature', '') <> '' THEN 'candidate'
+          WHEN coalesce(x.c ->> 'level', '') <> '' THEN 'status'
+          WHEN coalesce(x.c ->> 'finding', '') <> '' THEN 'finding'
+          WHEN coalesce(x.c ->> 'path', '') <> '' AND coalesce(x.c ->> 'remote_address', '') <> '' THEN 'traffic'
+          WHEN coalesce(x.c ->> 'path', '') <> '' THEN 'program'
+          ELSE 'other'
+        END,
+        coalesce(beacon_bigint(result ->> 'epoch'), 0), coalesce(beacon_bigint(result ->> 'counter'), 0),
+        CASE WHEN coalesce(x.c ->> 'alert_id', '') <> '' OR coalesce(x.c ->> 'signature', '') = '' THEN coalesce(x.c ->> 'alert_id', '')
+          ELSE encode(sha256(convert_to(x.c ->> 'signature', 'UTF8')), 'hex') END,
+        coalesce(x.c ->> 'signature', ''),
+        coalesce(x.c ->> 'scope', ''),
+        coalesce(x.c ->> 'severity', ''),
+        coalesce(x.c ->> 'reason_codes', ''),
+        coalesce(x.c ->> 'interval_class', ''),
+        coalesce(x.c ->> 'size_class', ''),
+        coalesce(x.c ->> 'path', ''),
+        coalesce(x.c ->> 'script', ''),
+        coalesce(x.c ->> 'username', ''),
+        coalesce(x.c ->> 'systemd_unit', ''),
+        coalesce(x.c ->> 'container_image', ''),
+        coalesce(x.c ->> 'package_name', ''),
+        coalesce(x.c ->> 'sha256', ''),
+        coalesce(x.c ->> 'rule', ''),
+        coalesce(x.c ->> 'role', ''),
+        coalesce(x.c ->> 'protocol', ''),
+        coalesce(x.c ->> 'remote_address', ''),
+        coalesce(x.c ->> 'remote_hostname', ''),
+        coalesce(x.c ->> 'destination_class', ''),
+        beacon_bigint(x.c ->> 'remote_port'),
+        beacon_bigint(x.c ->> 'expected'),
+        beacon_bigint(x.c ->> 'network_facing'),
+        beacon_bigint(x.c ->> 'insufficient'),
+        beacon_bigint(x.c ->> 'process_count'),
+        beacon_bigint(x.c ->> 'destinations'),
+        beacon_bigint(x.c ->> 'connections'),
+        beacon_bigint(x.c ->> 'beats'),
+        beacon_bigint(x.c ->> 'bytes_sent'),
+        beacon_bigint(x.c ->> 'interval_ms'),
+        beacon_bigint(x.c ->> 'size_bytes'),
+        beacon_bigint(x.c ->> 'first_seen'),
+        beacon_bigint(x.c ->> 'last_seen'),
+        beacon_double(x.c ->> 'score'),
+        beacon_double(x.c ->> 'evidence'),
+        beacon_double(x.c ->> 'jitter'),
+        beacon_double(x.c ->> 'timing_share'),
+        coalesce(x.c ->> 'finding', ''),
+        coalesce(x.c ->> 'detail', ''),
+        coalesce(x.c ->> 'version', ''),
+        coalesce(x.c ->> 'level', ''),
+        coalesce(x.c ->> 'level_reason', ''),
+        coalesce(x.c ->> 'config_hash', ''),
+        coalesce(x.c ->> 'inventory_hash', ''),
+        coalesce(x.c ->> 'inventory_error', ''),
+        coalesce(x.c ->> 'last_error', ''),
+        beacon_bigint(x.c ->> 'start_time'),
+        beacon_bigint(x.c ->> 'samples'),
+        beacon_bigint(x.c ->> 'late_samples'),
+        beacon_bigint(x.c ->> 'max_gap_ms'),
+        beacon_bigint(x.c ->> 'lost_events'),
+        beacon_bigint(x.c ->> 'send_events'),
+        beacon_bigint(x.c ->> 'unattributed_sends'),
+        beacon_bigint(x.c ->> 'evictions'),
+        beacon_bigint(x.c ->> 'rules'),
+        beacon_bigint(x.c ->> 'rules_expired'),
+        beacon_bigint(x.c ->> 'coverage_run'),
+        x.c, sha256(convert_to(x.c::text, 'UTF8'))
+      FROM (SELECT beacon_bigint(result ->> 'unixTime') AS at) h
+      CROSS JOIN LATERAL (
+        SELECT result ->> 'action' AS action, result -> 'columns' AS c WHERE jsonb_typeof(result -> 'columns') = 'object'
+        UNION ALL
+        SELECT 'snapshot', e FROM jsonb_array_elements(CASE WHEN jsonb_typeof(result -> 'snapshot') = 'array' THEN result -> 'snapshot' ELSE '[]' END) e
+          WHERE jsonb_typeof(result -> 'columns') IS DISTINCT FROM 'object'
+        UNION ALL
+        SELECT 'empty', '{}' WHERE result -> 'snapshot' = '[]' AND jsonb_typeof(result -> 'columns') IS DISTINCT FROM 'object'
+        UNION ALL
+        SELECT d.action, e
+          FROM (VALUES ('removed', result #> '{diffResults,removed}'), ('added', result #> '{diffResults,added}')) d (action, list)
+          CROSS JOIN LATERAL jsonb_array_elements(CASE WHEN jsonb_typeof(d.list) = 'array' THEN d.list ELSE '[]' END) e
+          WHERE jsonb_typeof(result -> 'columns') IS DISTINCT FROM 'object' AND jsonb_typeof(result -> 'snapshot') IS DISTINCT FROM 'array'
+      ) x
+      ON CONFLICT DO NOTHING;
     ELSE
       INSERT INTO beacon_rejected (reason, line) VALUES (problem, result::text);
     END IF;
