@@ -77,6 +77,7 @@ test-packages: ## install, start, upgrade and purge the packages; the unit under
 test-report: ## open reports in a real browser; wants Chromium, and Node.js for its driver
 	cd test/report && npm install --no-package-lock --no-audit --no-fund --silent
 	$(GO) test -count=1 ./test/report
+
 pipeline: ## packs scheduled on 50 hosts, rsyslog, the same rollups on SQLite, PostgreSQL and ClickHouse; installs chdb
 	cd test/pipeline && npm install --no-package-lock --no-audit --no-fund --loglevel error
 	$(GO) test -count=1 ./test/schedule ./packs/fleet ./test/pipeline

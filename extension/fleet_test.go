@@ -109,17 +109,17 @@ func TestFleetNamesWhatIsWrong(t *testing.T) {
 		want string
 		code int
 	}{
-		"nothing":          {nil, "fleet needs at least one file, or - for standard input", 2},
-		"only SQL":         {[]string{"SELECT 1 FROM beacon_results"}, "fleet needs at least one file before the statement", 2},
-		"rollup":           {[]string{"--rollup", "x", log}, `there is no rollup "x"; --list lists them`, 2},
-		"rollup and SQL":   {[]string{"--rollup", "alerts", log, "SELECT 1 AS x"}, "--rollup and a statement exclude each other", 2},
-		"forms":            {[]string{"--json", "--csv", log}, "--json and --csv exclude each other", 2},
-		"time":             {[]string{"--now", "yesterday", log}, `--now: "yesterday" is not a time such as 2026-11-28T05:00:00Z`, 2},
-		"silence":          {[]string{"--silent-after", "0s", log}, "--silent_after is 0s, it must be positive", 2},
-		"show":             {[]string{"--show", "x"}, `--show: there is no rollup and no engine "x"; --list lists the rollups, engines are clickhouse, clickhouse_cluster, postgresql, sqlite`, 2},
-		"assets":           {[]string{"--assets", bad, log}, "fleet: --assets " + bad + `: line 1: "a,b,c" is not a host, or a host and its role with a comma between`, 2},
-		"no such file":     {[]string{"/no/such.log"}, "fleet /no/such.log: open /no/such.log: no such file or directory", 1},
-		"unknown column":   {[]string{log, "SELECT nope FROM beacon_results"}, "fleet: SQL logic error: no such column: nope (1)", 1},
+		"nothing":                 {nil, "fleet needs at least one file, or - for standard input", 2},
+		"only SQL":                {[]string{"SELECT 1 FROM beacon_results"}, "fleet needs at least one file before the statement", 2},
+		"rollup":                  {[]string{"--rollup", "x", log}, `there is no rollup "x"; --list lists them`, 2},
+		"rollup and SQL":          {[]string{"--rollup", "alerts", log, "SELECT 1 AS x"}, "--rollup and a statement exclude each other", 2},
+		"forms":                   {[]string{"--json", "--csv", log}, "--json and --csv exclude each other", 2},
+		"time":                    {[]string{"--now", "yesterday", log}, `--now: "yesterday" is not a time such as 2026-11-28T05:00:00Z`, 2},
+		"silence":                 {[]string{"--silent-after", "0s", log}, "--silent_after is 0s, it must be positive", 2},
+		"show":                    {[]string{"--show", "x"}, `--show: there is no rollup and no engine "x"; --list lists the rollups, engines are clickhouse, clickhouse_cluster, postgresql, sqlite`, 2},
+		"assets":                  {[]string{"--assets", bad, log}, "fleet: --assets " + bad + `: line 1: "a,b,c" is not a host, or a host and its role with a comma between`, 2},
+		"no such file":            {[]string{"/no/such.log"}, "fleet /no/such.log: open /no/such.log: no such file or directory", 1},
+		"unknown column":          {[]string{log, "SELECT nope FROM beacon_results"}, "fleet: SQL logic error: no such column: nope (1)", 1},
 		"a statement that writes": {[]string{log, "DELETE FROM beacon_results"}, "fleet: attempt to write a readonly database (8)", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
