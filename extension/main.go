@@ -86,6 +86,7 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		replayCommand(),
 		scoreCommand(),
 		fleetCommand(),
+		topCommand(),
 		reportCommand(),
 		doctorCommand(),
 		configCommand(),

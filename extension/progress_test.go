@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal returns both ends of a pseudo-terminal (pty(7)).
-func terminal(t *testing.T) (master, slave *os.File) {
+// pseudoTerminal returns both ends of a pseudo-terminal (pty(7)).
+func pseudoTerminal(t *testing.T) (master, slave *os.File) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		t.Skipf("no pseudo-terminals here: %v", err)
@@ -28,7 +28,7 @@ func terminal(t *testing.T) (master, slave *os.File) {
 }
 
 func TestProgressIsShownOnATerminalAndWiped(t *testing.T) {
-	master, slave := terminal(t)
+	master, slave := pseudoTerminal(t)
 	drawn := make(chan struct{}, 1000)
 	hide := showProgress(slave, func() string {
 		drawn <- struct{}{}

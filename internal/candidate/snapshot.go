@@ -13,6 +13,7 @@ import (
 type Snapshot struct {
 	ranked []*Candidate
 	index  sync.Once // the first query that needs the maps builds them
+	places map[*Candidate]int
 	byPID  map[int32][]*Candidate
 	byPath map[string][]*Candidate
 	byAddr map[netip.Addr][]*Candidate
@@ -27,7 +28,9 @@ func newSnapshot(all []*Candidate) *Snapshot {
 
 func (s *Snapshot) build() {
 	s.byPID, s.byPath, s.byAddr = map[int32][]*Candidate{}, map[string][]*Candidate{}, map[netip.Addr][]*Candidate{}
-	for _, c := range s.ranked {
+	s.places = make(map[*Candidate]int, len(s.ranked))
+	for i, c := range s.ranked {
+		s.places[c] = i
 		s.byPID[c.Process.PID] = append(s.byPID[c.Process.PID], c)
 		s.byPath[c.Key.Program.Path] = append(s.byPath[c.Key.Program.Path], c)
 		s.byAddr[c.Destination.Remote.Addr()] = append(s.byAddr[c.Destination.Remote.Addr()], c)
@@ -45,6 +48,12 @@ func (s *Snapshot) ofPrograms() map[uint64][]*Candidate {
 
 // Len is the number of candidates.
 func (s *Snapshot) Len() int { return len(s.ranked) }
+
+// Rank is the place of a candidate of this snapshot, 1 for the one with the most evidence.
+func (s *Snapshot) Rank(c *Candidate) int {
+	s.index.Do(s.build)
+	return s.places[c] + 1
+}
 
 // Select returns the candidates that f matches, most evidence first. The slice is shared: read only.
 func (s *Snapshot) Select(f history.Filter) []*Candidate {

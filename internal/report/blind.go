@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 )
 
 // technique is a page of ATT&CK.
@@ -39,17 +41,17 @@ func blindSpots(d Data) []string {
 	default:
 		blind = append(blind, fmt.Sprintf("At level %s processes that live for less than a sample are counted as unattributed, and datagrams have no sizes.", word(level, "none")))
 	}
-	if n := number(status["unattributed_sends"]); n > 0 {
+	if n := figure.Number(status["unattributed_sends"]); n > 0 {
 		blind = append(blind, fmt.Sprintf("%.0f sends could not be tied to a process.", n))
 	}
-	if n := number(status["lost_events"]); n > 0 {
+	if n := figure.Number(status["lost_events"]); n > 0 {
 		blind = append(blind, fmt.Sprintf("%.0f events are known to be lost.", n))
 	}
-	if n := number(status["evictions"]); n > 0 {
+	if n := figure.Number(status["evictions"]); n > 0 {
 		blind = append(blind, fmt.Sprintf("%.0f pairs with the least evidence were forgotten to stay within bounds.", n))
 	}
-	if ms := number(status["max_gap_ms"]); ms >= 2000 {
-		blind = append(blind, fmt.Sprintf("The longest time without a look at TCP sockets was %s.", span(time.Duration(ms)*time.Millisecond)))
+	if ms := figure.Number(status["max_gap_ms"]); ms >= 2000 {
+		blind = append(blind, fmt.Sprintf("The longest time without a look at TCP sockets was %s.", figure.Duration(time.Duration(ms)*time.Millisecond)))
 	}
 	for _, s := range d.Sources {
 		if s["active"] == "0" && s["reason"] != "" && s["refused_errno"] != "" {
@@ -71,9 +73,9 @@ func caveats(r Row) []string {
 	add(r["path"] == "" && r["host"] == "", "The process could not be found: the socket was gone before its owner was looked for.")
 	add(r["quality"] == "inferred", "Opens and closes were seen, not sends: sizes are unknown.")
 	add(r["quality"] == "aggregated", "Several sends may stand in one report: sizes are upper bounds.")
-	interval, resolution := number(r["interval_ms"]), number(r["resolution_ms"])
+	interval, resolution := figure.Number(r["interval_ms"]), figure.Number(r["resolution_ms"])
 	add(interval > 0 && resolution*10 > interval, "The clock of the source is coarse beside the interval: part of the regularity may be its own.")
-	add(number(r["failed_share"]) > 0.5, "Most attempts never connected: a dead server is retried, and the retries have a rhythm of their own.")
+	add(figure.Number(r["failed_share"]) > 0.5, "Most attempts never connected: a dead server is retried, and the retries have a rhythm of their own.")
 	add(r["remote_port"] == "443" || r["remote_port"] == "8443" || r["remote_port"] == "853", "The port is one of encrypted traffic: sizes are sizes of ciphertext.")
 	add(r["scope"] == "process", "This is one program over many destinations; each alone shows less.")
 	return all

@@ -3,9 +3,10 @@ package report
 import (
 	"fmt"
 	"html/template"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 )
 
 // card is one candidate as the template reads it.
@@ -92,19 +93,19 @@ func destination(r Row) string {
 
 // every is the interval with its jitter, "–" where there is no rhythm.
 func every(r Row) string {
-	ms := number(r["interval_ms"])
+	ms := figure.Number(r["interval_ms"])
 	if ms <= 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%s ± %.0f %%", span(time.Duration(ms)*time.Millisecond), 100*number(r["jitter"]))
+	return fmt.Sprintf("%s ± %.0f %%", figure.Duration(time.Duration(ms)*time.Millisecond), 100*figure.Number(r["jitter"]))
 }
 
 func size(r Row) string {
-	b := number(r["size_bytes"])
+	b := figure.Number(r["size_bytes"])
 	if b <= 0 {
 		return "–"
 	}
-	return byteCount(b)
+	return figure.Bytes(b)
 }
 
 func facts(r Row) []fact {
@@ -118,7 +119,7 @@ func facts(r Row) []fact {
 		if r[column] == "" {
 			return ""
 		}
-		return fmt.Sprintf("%.0f %%", 100*number(r[column]))
+		return fmt.Sprintf("%.0f %%", 100*figure.Number(r[column]))
 	}
 	add("score", r["score"])
 	add("evidence", r["evidence"])
@@ -129,7 +130,7 @@ func facts(r Row) []fact {
 	add("expected by chance", share("timing_chance"))
 	add("payload", size(r))
 	add("payloads of that size", share("size_share"))
-	add("sent in all", byteCount(number(r["bytes_sent"])))
+	add("sent in all", figure.Bytes(figure.Number(r["bytes_sent"])))
 	add("attempts that failed", share("failed_share"))
 	add("processes", r["process_count"])
 	add("process", r["pid"])
@@ -164,44 +165,10 @@ func tree(r Row) []ancestor {
 	return all
 }
 
-// number reads a numeric column; what is empty or no number is 0.
-func number(s string) float64 {
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return 0
-	}
-	return v
-}
-
 func wall(seconds string) string {
-	v := number(seconds)
+	v := figure.Number(seconds)
 	if v == 0 {
 		return "–"
 	}
 	return time.Unix(int64(v), 0).UTC().Format("2006-01-02 15:04:05")
-}
-
-// span writes a duration in the unit a person would use.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%.3g s", d.Seconds())
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%.3g min", d.Minutes())
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%.3g h", d.Hours())
-	}
-	return fmt.Sprintf("%.3g d", d.Hours()/24)
-}
-
-func byteCount(b float64) string {
-	for _, u := range []string{"B", "KiB", "MiB", "GiB"} {
-		if b < 1024 {
-			return fmt.Sprintf("%.4g %s", b, u)
-		}
-		b /= 1024
-	}
-	return fmt.Sprintf("%.4g TiB", b)
 }

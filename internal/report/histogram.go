@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -19,15 +20,15 @@ func intervals(bursts []Burst, r Row) (template.HTML, string, error) {
 	for i := 1; i < len(bursts); i++ {
 		gaps = append(gaps, float64(bursts[i].At-bursts[i-1].At))
 	}
-	middle, width := number(r["interval_ms"]), number(r["jitter"])
-	svg, err := histogram(gaps, middle, width, func(ms float64) string { return span(time.Duration(ms) * time.Millisecond) })
+	middle, width := figure.Number(r["interval_ms"]), figure.Number(r["jitter"])
+	svg, err := histogram(gaps, middle, width, func(ms float64) string { return figure.Duration(time.Duration(ms) * time.Millisecond) })
 	if svg == "" || err != nil {
 		return "", "", err
 	}
 	text := fmt.Sprintf("%d gaps between micro-bursts", len(gaps))
 	if middle > 0 {
 		text = fmt.Sprintf("%s; band %s ± %.0f %% holds %.0f %% of the gaps between check-ins, %.0f %% by chance", text,
-			span(time.Duration(middle)*time.Millisecond), 100*width, 100*number(r["timing_share"]), 100*number(r["timing_chance"]))
+			figure.Duration(time.Duration(middle)*time.Millisecond), 100*width, 100*figure.Number(r["timing_share"]), 100*figure.Number(r["timing_chance"]))
 	}
 	return svg, text, nil
 }
@@ -38,14 +39,14 @@ func sizes(bursts []Burst, r Row) (template.HTML, string, error) {
 	for _, b := range bursts {
 		payloads = append(payloads, float64(b.Bytes))
 	}
-	middle, width := number(r["size_bytes"]), number(r["size_spread"])
-	svg, err := histogram(payloads, middle, width, byteCount)
+	middle, width := figure.Number(r["size_bytes"]), figure.Number(r["size_spread"])
+	svg, err := histogram(payloads, middle, width, figure.Bytes)
 	if svg == "" || err != nil {
 		return "", "", err
 	}
 	text := fmt.Sprintf("%d payloads of micro-bursts", len(payloads))
 	if middle > 0 {
-		text = fmt.Sprintf("%s; band %s ± %.0f %% holds %.0f %% of the check-ins", text, byteCount(middle), 100*width, 100*number(r["size_share"]))
+		text = fmt.Sprintf("%s; band %s ± %.0f %% holds %.0f %% of the check-ins", text, figure.Bytes(middle), 100*width, 100*figure.Number(r["size_share"]))
 	}
 	return svg, text, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"gonum.org/v1/plot/vg"
 )
 
@@ -41,7 +42,7 @@ func timeline(bursts []Burst) (template.HTML, string, error) {
 	p.Y.Max = max(slices.Max(largest), 1)
 	p.Add(marks)
 	svg, err := picture(p, vg.Points(520), vg.Points(70))
-	text := fmt.Sprintf("%d check-ins in %s, from %s to %s UTC", len(bursts), span(time.Duration(width)*time.Millisecond),
+	text := fmt.Sprintf("%d check-ins in %s, from %s to %s UTC", len(bursts), figure.Duration(time.Duration(width)*time.Millisecond),
 		time.UnixMilli(first).UTC().Format(time.DateTime), time.UnixMilli(last).UTC().Format(time.DateTime))
 	return svg, text, err
 }

@@ -9,11 +9,13 @@ import (
 	"github.com/osquery/osquery-go/plugin/table"
 
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
 func beaconCandidates(d Deps) *table.Plugin {
 	columns := join([]table.ColumnDefinition{
+		table.IntegerColumn("rank", table.ColumnDescription("Place by evidence among all candidates, 1 for the most; changes as others do. rank <= 100 is cheaper than LIMIT 100"), table.AdditionalColumn()),
 		text("scope", "destination: a program and one destination; process: a program over all its destinations, listed only where that explains clearly more than any single one"),
 		text("host", "Originating host, in replayed traffic only"),
 	}, processColumns(), endpointColumns(), []table.ColumnDefinition{
@@ -73,14 +75,21 @@ func beaconCandidates(d Deps) *table.Plugin {
 			maxGap = millis(d.Sensor.Status().MaxGap)
 		}
 		var rows []map[string]string
-		reads := projectionOf(ctx)
+		reads, last := projectionOf(ctx), atMost(q, "rank")
 		for _, f := range filters {
 			found := snapshot.Select(f)
+			if f == (history.Filter{}) && last < len(found) {
+				found = found[:last]
+			}
 			rows = slices.Grow(rows, len(found))
-			for _, c := range found {
+			for i, c := range found {
 				r := reads.row(64)
 				candidateRow(r, d, c)
 				r["max_gap_ms"] = maxGap
+				if f != (history.Filter{}) {
+					i = snapshot.Rank(c) - 1
+				}
+				r["rank"] = number(i + 1)
 				rows = append(rows, reads.keep(r))
 			}
 		}

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -43,6 +44,24 @@ func matching(ctx table.QueryContext) (filters []history.Filter, ok bool) {
 		filters = append(filters, f)
 	}
 	return filters, len(filters) > 0
+}
+
+// atMost is the largest whole number, not below 0, that the query lets column have. What it cannot read it leaves to SQLite.
+func atMost(ctx table.QueryContext, column string) int {
+	most := math.MaxInt
+	for _, c := range ctx.Constraints[column].Constraints {
+		v, err := strconv.Atoi(c.Expression)
+		if err != nil {
+			continue
+		}
+		switch c.Operator {
+		case table.OperatorLessThan:
+			most = min(most, max(v, 1)-1)
+		case table.OperatorLessThanOrEquals, table.OperatorEquals:
+			most = min(most, max(v, 0))
+		}
+	}
+	return most
 }
 
 func only(ctx table.QueryContext, column string) (string, bool) {

@@ -297,3 +297,23 @@ func TestVerdictsAndRulesAreRows(t *testing.T) {
 	require.Len(t, status["inventory_hash"], 64)
 	require.Contains(t, status["inventory_error"], "rules.yaml:10:11: the rule old expired after 2020-01-01")
 }
+
+func TestRankIsPushedDown(t *testing.T) {
+	d := filled(t)
+	ranked := func(op int, value string) (paths []string) {
+		response := named(t, d, "beacon_candidates").Call(t.Context(), map[string]string{"action": "generate",
+			"context": fmt.Sprintf(`{"constraints":[{"name":"rank","affinity":"INTEGER","list":[{"op":%d,"expr":%q}]}]}`, op, value)})
+		require.EqualValues(t, 0, response.Status.Code)
+		for _, r := range response.Response {
+			paths = append(paths, r["rank"])
+		}
+		return paths
+	}
+	require.Equal(t, []string{"1"}, ranked(int(table.OperatorLessThanOrEquals), "1"))
+	require.Equal(t, []string{"1"}, ranked(int(table.OperatorLessThan), "2"))
+	require.Equal(t, []string{"1", "2"}, ranked(int(table.OperatorEquals), "2"), "SQLite picks the one")
+	require.Empty(t, ranked(int(table.OperatorLessThan), "-5"))
+	require.Len(t, ranked(int(table.OperatorLessThan), "2.5"), 2)
+	require.Len(t, ranked(int(table.OperatorGreaterThan), "1"), 2)
+	require.Equal(t, "2", ask(t, d, "beacon_candidates", map[string]string{"pid": ask(t, d, "beacon_candidates", nil)[1]["pid"]})[0]["rank"])
+}

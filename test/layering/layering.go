@@ -18,6 +18,7 @@ var readers = []string{"procfs", "sockdiag", "procevent", "packet", "bpf"}
 // nothing and may not exist: adding a room is a change of this table.
 var rooms = map[string][]string{
 	"boottime":    {},
+	"figure":      {},
 	"logfile":     {},
 	"jsonscan":    {},
 	"process":     {},
@@ -44,10 +45,10 @@ var rooms = map[string][]string{
 	"config":      {},
 	"replay":      {"boottime", "send", "process", "history", "logfile", "jsonscan"},
 	"simulate":    {},
-	"terminal":    {},
+	"terminal":    {"figure"},
 	"fleet":       {"logfile", "jsonscan"},
 	"pack":        {},
-	"report":      {},
+	"report":      {"figure"},
 	"coverage":    {"simulate"},
 }
 
@@ -62,6 +63,9 @@ var confined = map[string][]string{
 	"github.com/peterh/liner":         {"shell"},
 	"github.com/jedib0t/go-pretty":    {"shell"},
 	"github.com/klauspost/compress":   {"logfile"},
+	"charm.land":                      {"terminal", "extension"},
+	"github.com/charmbracelet/x/ansi": {"terminal"},
+	"gonum.org/v1/plot":               {"report"},
 	"github.com/spf13/cobra":          {"extension"},
 	"github.com/vishvananda/netlink":  {},
 	"gonum.org/v1/gonum":              {},

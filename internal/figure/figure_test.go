@@ -1,0 +1,30 @@
+package figure
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestFigures(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0 ms", 340 * time.Millisecond: "340 ms", time.Minute: "60 s", 270 * time.Second: "4.5 min",
+		90 * time.Minute: "90 min", 36 * time.Hour: "36 h", 7 * 24 * time.Hour: "7 d", 1000 * 24 * time.Hour: "1000 d"} {
+		require.Equal(t, want, Duration(d))
+	}
+	for b, want := range map[float64]string{0: "0 B", 151: "151 B", 104962: "102.5 KiB", 1 << 40: "1 TiB"} {
+		require.Equal(t, want, Bytes(b))
+	}
+	require.Equal(t, 0.5, Number("0.5"))
+	require.Zero(t, Number(""))
+	require.Zero(t, Number("NaN"))
+	require.Zero(t, Number("-Inf"))
+}
+
+func TestClipping(t *testing.T) {
+	require.Equal(t, "päth", Clip("päth", 4))
+	require.Equal(t, "pä…", Clip("päthe", 3))
+	require.Equal(t, "…he", ClipLeft("päthe", 3))
+	require.Equal(t, "", Clip("x", 0))
+	require.Equal(t, "", ClipLeft("x", 0))
+}

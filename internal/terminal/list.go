@@ -1,0 +1,160 @@
+package terminal
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/beaconwatch/beaconwatch/internal/figure"
+)
+
+// Styles carry meaning only beside words: without colour nothing is lost.
+var (
+	bold    = lipgloss.NewStyle().Bold(true)
+	faint   = lipgloss.NewStyle().Faint(true)
+	cursor  = lipgloss.NewStyle().Reverse(true)
+	colours = map[string]lipgloss.Style{
+		"high":   lipgloss.NewStyle().Foreground(lipgloss.Color("1")).Bold(true),
+		"medium": lipgloss.NewStyle().Foreground(lipgloss.Color("3")),
+		"low":    lipgloss.NewStyle().Foreground(lipgloss.Color("2")),
+	}
+)
+
+func (m *model) listLines() []string {
+	lines := []string{m.headline(), ""}
+	lines = append(lines, bold.Render(m.columns("score", "grade", "program", "destination", "every", "size", "beats", "next", "gaps")))
+	room := max(m.height-len(lines)-2, 1)
+	m.top = max(min(m.top, m.at), m.at-room+1)
+	for i := m.top; i < min(len(m.rows), m.top+room); i++ {
+		line := m.listLine(m.rows[i])
+		switch style, graded := colours[m.rows[i]["severity"]]; {
+		case i == m.at:
+			line = cursor.Render(line)
+		case graded:
+			line = style.Render(line)
+		}
+		lines = append(lines, line)
+	}
+	if len(m.rows) == 0 {
+		lines = append(lines, m.empty())
+	}
+	for len(lines) < m.height-2 {
+		lines = append(lines, "")
+	}
+	return append(lines, m.reason(), faint.Render(m.footer()))
+}
+
+func (m *model) headline() string {
+	parts := []string{bold.Render("beaconwatch"), m.config.Source}
+	if m.status != nil {
+		parts = append(parts, "level "+m.status["level"], m.status["tracked_pairs"]+" pairs")
+		for column, words := range map[string]string{"unattributed_sends": "unattributed", "evictions": "forgotten", "lost_events": "lost"} {
+			if n := m.status[column]; n != "" && n != "0" {
+				parts = append(parts, n+" "+words)
+			}
+		}
+	}
+	if m.frozen {
+		parts = append(parts, bold.Render("FROZEN"))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func (m *model) empty() string {
+	switch {
+	case m.filter != "":
+		return "  nothing matches " + m.filter
+	case m.status == nil:
+		return "  asking …"
+	}
+	since := time.Unix(int64(figure.Number(m.status["start_time"])), 0)
+	return fmt.Sprintf("  nothing has sent to one destination three times yet; watching for %s", figure.Duration(m.now.Sub(since)))
+}
+
+// columns lays a line out for the width there is: 80 columns hold all but sizes and gaps.
+func (m *model) columns(score, grade, program, destination, every, size, beats, next, gaps string) string {
+	free := m.width - 46 // what the columns below take beside program and destination
+	var wide strings.Builder
+	if m.width >= 110 {
+		free -= 11 + 21
+		fmt.Fprintf(&wide, " %10s %-20s", size, gaps)
+	}
+	to := min(max(free*2/5, 19), 32)
+	return fmt.Sprintf("%6s %-6s %-*s %-*s %12s %5s %10s%s", score, grade, free-to, figure.ClipLeft(program, free-to), to, figure.ClipLeft(destination, to), every, beats, next, wide.String())
+}
+
+func (m *model) listLine(r Row) string {
+	score := fmt.Sprintf("%.2f", figure.Number(r["score"]))
+	if r["insufficient"] == "1" {
+		score = "(" + score + ")"
+	}
+	size := "–"
+	if b := figure.Number(r["size_bytes"]); b > 0 {
+		size = figure.Bytes(b)
+	}
+	return m.columns(score, r["severity"], programOf(r), destinationOf(r), everyOf(r), size, r["beats"], m.nextBeat(r), r["sparkline"])
+}
+
+func programOf(r Row) string {
+	switch {
+	case r["path"] == "":
+		return "[unattributed]"
+	case r["script"] != "":
+		return filepath.Base(r["path"]) + " " + r["script"]
+	}
+	return r["path"]
+}
+
+func destinationOf(r Row) string {
+	if r["scope"] == "process" {
+		return r["destinations"] + " destinations"
+	}
+	name := r["remote_hostname"]
+	if name == "" {
+		name = r["remote_address"]
+	}
+	return name + ":" + r["remote_port"]
+}
+
+func everyOf(r Row) string {
+	ms := figure.Number(r["interval_ms"])
+	if ms <= 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%s ±%.0f%%", figure.Duration(time.Duration(ms)*time.Millisecond), 100*figure.Number(r["jitter"]))
+}
+
+// reason is that of the row under the cursor, or what the last key did.
+func (m *model) reason() string {
+	switch {
+	case m.filtering:
+		return "filter: " + m.filter + "█"
+	case m.err != nil:
+		return "no answer: " + m.err.Error()
+	case m.note != "":
+		return m.note
+	case m.at < len(m.rows):
+		return m.rows[m.at]["reason"]
+	}
+	return ""
+}
+
+func (m *model) footer() string {
+	s := "enter close up · s sort (" + orders[m.order].name + ") · / filter · space freeze · c copy SQL · ? help · q quit"
+	if m.filter != "" && !m.filtering {
+		s = "filter " + m.filter + " · " + s
+	}
+	return s
+}
+
+// fit makes lines into a screen of exactly width and at most height.
+func fit(lines []string, width, height int) string {
+	for i, l := range lines {
+		lines[i] = ansi.Truncate(l, max(width, 1), "…")
+	}
+	return strings.Join(lines[:min(len(lines), max(height, 1))], "\n")
+}
