@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,6 +31,7 @@ type diagnosis struct {
 	Version  string    `json:"version"`
 	Level    string    `json:"level"`
 	Sources  []finding `json:"sources"`
+	Programs []finding `json:"programs"` // of eBPF
 	Host     []finding `json:"host"`
 	Blind    []string  `json:"blind"`
 	Complete bool      `json:"complete"`
@@ -80,7 +83,7 @@ func examine(cfg config.Config) diagnosis {
 			src, err := r.Open()
 			if err != nil {
 				f.Value, f.OK = refusedWith(err), false
-				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s: %v.", l.Protocol, r.Name, err))
+				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s at level %s: %v.", l.Protocol, r.Name, r.Level, err))
 			} else {
 				opened = append(opened, src)
 				best = cmp.Or(best, r.Level)
@@ -95,18 +98,21 @@ func examine(cfg config.Config) diagnosis {
 		_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
 	}
 	d.Level = levels["tcp"]
+	d.Programs = programFindings(cfg)
 	d.Host = hostFindings()
-	for _, f := range append(d.Sources, d.Host...) {
+	for _, f := range d.findings() {
 		d.Complete = d.Complete && f.OK
 	}
-	for _, f := range d.Host {
-		if !f.OK {
+	for _, f := range slices.Concat(d.Programs, d.Host) {
+		if !f.OK && !slices.Contains(d.Blind, f.Effect) {
 			d.Blind = append(d.Blind, f.Effect)
 		}
 	}
 	d.Blind = append(d.Blind, blindAt(levels["tcp"], levels["udp"])...)
 	return d
 }
+
+func (d diagnosis) findings() []finding { return slices.Concat(d.Sources, d.Programs, d.Host) }
 
 func refusedWith(err error) string {
 	var errno syscall.Errno
@@ -135,7 +141,15 @@ func blindAt(tcp, udp string) (blind []string) {
 		blind = append(blind, "Datagrams are seen as they leave an interface: who sent one is not known if the socket is closed by then, "+
 			"and what a firewall drops is not seen.")
 	}
+	if tcp == "L2" || tcp == "L3" {
+		blind = append(blind, "A process that is gone before the event of its exec is read keeps its PID and its bytes, but not its name.")
+	}
+	if udp == "L3" {
+		blind = append(blind, "Where raw, ICMP and SCTP sockets send to is read from the memory of the program (quality inferred), and unknown "+
+			"for sendmmsg and io_uring.")
+	}
 	return append(blind, "AF_PACKET, AF_XDP and vsock senders are not seen at any level.",
+		"Names that are asked of systemd-resolved through its Unix socket (nss-resolve) are seen as its own queries.",
 		"Payloads that are encrypted are seen as sizes of ciphertext.")
 }
 
@@ -146,13 +160,13 @@ const (
 
 func (d diagnosis) print(w io.Writer) error {
 	fmt.Fprintf(w, "beaconwatch %s: level %s\n\n", d.Version, d.Level)
-	for _, group := range [][]finding{d.Sources, d.Host} {
+	for _, group := range [][]finding{d.Sources, d.Programs, d.Host} {
 		for _, f := range group {
 			mark := "ok     "
 			if !f.OK {
 				mark = "missing"
 			}
-			fmt.Fprintf(w, "%s  %-28s %-24s %s\n", mark, f.Name, f.Value, f.Effect)
+			fmt.Fprintf(w, "%s  %-28s %-24s %s\n", mark, f.Name, f.Value, strings.TrimPrefix(f.Effect, f.Name+" "))
 		}
 		fmt.Fprintln(w)
 	}

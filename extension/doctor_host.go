@@ -6,41 +6,92 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 )
 
-// capabilities that buy coverage, capabilities(7).
+// capabilities that buy coverage, capabilities(7). One that another includes is as good as present.
 var capabilities = []struct {
-	name   string
-	bit    uint
-	effect string
+	name     string
+	bit      uint
+	includes uint
+	effect   string
 }{
-	{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN, "buys the 8 MiB buffer for destroy notices; without it many short connections at once are lost and counted."},
-	{"CAP_NET_RAW", unix.CAP_NET_RAW, "buys level L1: payload sizes of UDP, and the owners of most brief connections, where eBPF is refused."},
-	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "buys the owners of other users' sockets, together with CAP_DAC_READ_SEARCH; without it they stay unattributed."},
-	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, "buys the owners of other users' sockets, together with CAP_SYS_PTRACE; without it they stay unattributed."},
+	{"CAP_BPF", unix.CAP_BPF, unix.CAP_SYS_ADMIN, "buys eBPF (levels L2 and L3), together with CAP_PERFMON; CAP_SYS_ADMIN includes both."},
+	{"CAP_PERFMON", unix.CAP_PERFMON, unix.CAP_SYS_ADMIN, "buys eBPF (levels L2 and L3), together with CAP_BPF; CAP_SYS_ADMIN includes both."},
+	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, unix.CAP_SYS_ADMIN, "buys entry to other network namespaces; without it only eBPF tells of them, and /proc of their connections."},
+	{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN, unix.CAP_NET_ADMIN, "buys the 8 MiB buffer for destroy notices and cgroup programs; without it many short connections at once are lost and counted."},
+	{"CAP_NET_RAW", unix.CAP_NET_RAW, unix.CAP_NET_RAW, "buys level L1: payload sizes of UDP, and the owners of most brief connections, where eBPF is refused."},
+	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, unix.CAP_SYS_PTRACE, "buys the owners of other users' sockets, together with CAP_DAC_READ_SEARCH; without it they stay unattributed."},
+	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, unix.CAP_DAC_READ_SEARCH, "buys the owners of other users' sockets, together with CAP_SYS_PTRACE; without it they stay unattributed."},
 }
+
+// destroyBuffer is what the sensor asks for its notices of the end of connections (package sockdiag).
+const destroyBuffer = 8 << 20
 
 // hostFindings looks at what the kernel and its configuration allow.
 func hostFindings() []finding {
-	found := []finding{{Name: "kernel", Value: kernelRelease(), OK: true}}
+	found := []finding{{Name: "kernel", Value: kernelRelease(), OK: true, Effect: "L3 needs Linux 6.3, L2 about 5.12 with BTF, L0 4.19."}}
 	effective := effectiveCapabilities()
 	for _, c := range capabilities {
-		has := effective>>c.bit&1 == 1
+		has := (effective>>c.bit|effective>>c.includes)&1 == 1
 		found = append(found, finding{Name: c.name, Value: word(has, "present", "absent"), OK: has, Effect: c.name + " " + c.effect})
 	}
-	rmem := readNumber("/proc/sys/net/core/rmem_max")
-	found = append(found, finding{Name: "net.core.rmem_max", Value: strconv.FormatUint(rmem, 10),
-		OK: rmem >= 8<<20 || effective>>unix.CAP_NET_ADMIN&1 == 1, Effect: "net.core.rmem_max bounds the buffer for destroy notices where CAP_NET_ADMIN is absent."})
+	forced := effective>>unix.CAP_NET_ADMIN&1 == 1
+	most := readNumber("/proc/sys/net/core/rmem_max")
+	got := min(most, destroyBuffer)
+	if forced {
+		got = destroyBuffer
+	}
+	_, _, locked := strings.Cut(lockdown(), "confidentiality")
 	hidden := procfs.New("").Hidden()
-	found = append(found, finding{Name: "hidepid", Value: word(hidden, "hides processes", "off"), OK: !hidden,
-		Effect: "hidepid hides other users' processes from a sensor without CAP_SYS_PTRACE: their sockets stay unattributed."})
-	found = append(found, finding{Name: "cgroup", Value: cgroupVersion(), OK: true, Effect: "names units and containers."})
-	found = append(found, finding{Name: "lockdown", Value: lockdown(), OK: true})
-	return found
+	return append(found, processEvents(),
+		finding{Name: "net.core.rmem_max", Value: strconv.FormatUint(most, 10), OK: most >= destroyBuffer || forced,
+			Effect: "net.core.rmem_max bounds the buffer for destroy notices where CAP_NET_ADMIN is absent."},
+		finding{Name: "destroy notice buffer", Value: fmt.Sprintf("%d KiB", got>>10), OK: got == destroyBuffer,
+			Effect: "The buffer for destroy notices holds a burst of connections that end; what does not fit is counted as a gap."},
+		finding{Name: "hidepid", Value: word(hidden, "hides processes", "off"), OK: !hidden,
+			Effect: "hidepid hides other users' processes from a sensor without CAP_SYS_PTRACE: their sockets stay unattributed."},
+		finding{Name: "cgroup", Value: cgroupVersion(), OK: cgroup2Root() != "",
+			Effect: "A cgroup2 hierarchy buys where unconnected UDP sockets send to and who spoke first; any cgroup names units and containers."},
+		finding{Name: "lockdown", Value: lockdown(), OK: !locked,
+			Effect: "Lockdown in confidentiality mode keeps eBPF from reading the kernel: levels L2 and L3 are refused."},
+		otherNamespaces(), clock())
+}
+
+// otherNamespaces counts the network namespaces beside the sensor's own.
+func otherNamespaces() finding {
+	f := finding{Name: "network namespaces", OK: true, Effect: "Network namespaces are containers' as a rule; each that is entered costs a few sockets."}
+	var scan procfs.NetNSScan
+	all, err := procfs.New("").AppendNetNS(nil, 1<<16, &scan, new(procfs.Buffer))
+	if err != nil {
+		f.Value, f.OK = err.Error(), false
+		return f
+	}
+	f.Value = fmt.Sprintf("%d besides our own", max(len(all)-1, 0))
+	if scan.Refused > 0 {
+		f.Value, f.OK = fmt.Sprintf("%s, %d processes do not show theirs", f.Value, scan.Refused), false
+		f.Effect = "There may be network namespaces behind processes that do not show theirs; CAP_SYS_PTRACE buys them."
+	}
+	return f
+}
+
+// clock tells how finely the kernel dates what it counts (clock_getres(2)).
+func clock() finding {
+	f := finding{Name: "clock", OK: true, Effect: "L0 dates sends to one jiffy, L3 the last of a burst to two; single sends at L3 to the microsecond."}
+	var tick unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &tick); err != nil {
+		f.Value, f.OK = err.Error(), false
+		return f
+	}
+	f.Value = "jiffy " + time.Duration(tick.Nano()).String()
+	if source, err := os.ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource"); err == nil {
+		f.Value += ", " + strings.TrimSpace(string(source))
+	}
+	return f
 }
 
 func kernelRelease() string {

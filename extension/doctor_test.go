@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,12 +16,22 @@ func TestDoctorSaysWhatIsSeenAndWhatIsNot(t *testing.T) {
 	require.NotEqual(t, "none", d.Level, "/proc/net at least is always there")
 	require.NotEmpty(t, d.Blind)
 	names := map[string]finding{}
-	for _, f := range append(d.Sources, d.Host...) {
+	for _, f := range d.findings() {
 		names[f.Name] = f
 		require.NotEmpty(t, f.Value, f.Name)
+		require.NotEmpty(t, f.Effect, f.Name)
 	}
 	require.True(t, names["tcp by proc"].OK)
-	require.Contains(t, names, "CAP_SYS_PTRACE")
+	for _, name := range []string{"tcp by ebpf", "tcp by packet", "tcp by sock_diag", "udp by ebpf", "udp by packet", "udp by udp_diag", "udp by proc",
+		"raw by ebpf", "raw by proc", "tp_btf/inet_sock_set_state", "tp_btf/sock_send_length", "cgroup/sendmsg4", "cgroup/sendmsg6",
+		"cgroup/recvmsg4", "cgroup/recvmsg6", "kernel", "CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_NET_RAW",
+		"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "process events", "net.core.rmem_max", "destroy notice buffer", "hidepid", "cgroup",
+		"lockdown", "network namespaces", "clock"} {
+		require.Contains(t, names, name)
+	}
+	for _, f := range append(d.Programs, d.Host...) {
+		require.Equal(t, !f.OK, slices.Contains(d.Blind, f.Effect), "what is missing is said in a sentence: %s", f.Name)
+	}
 
 	var text bytes.Buffer
 	require.NoError(t, d.print(&text))
@@ -32,6 +43,14 @@ func TestDoctorSaysWhatIsSeenAndWhatIsNot(t *testing.T) {
 	var back diagnosis
 	require.NoError(t, json.Unmarshal(coded, &back))
 	require.Equal(t, d, back)
+}
+
+func TestDoctorAsksForNoProgramsBeyondTheLevel(t *testing.T) {
+	for level, want := range map[string]int{"L0": 0, "L1": 0, "L2": 1, "L3": 6} {
+		cfg := config.Default()
+		cfg.Level = level
+		require.Len(t, programFindings(cfg), want, level)
+	}
 }
 
 func TestEachLevelIsBlindToMoreThanTheNext(t *testing.T) {

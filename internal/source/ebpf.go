@@ -166,6 +166,19 @@ func (e *EBPF) Missing() []*RefusedError {
 	return all
 }
 
+// Hear asks for the programs that hear who spoke first, which otherwise are attached when they are needed. It is not for use
+// beside Run.
+func (e *EBPF) Hear() error {
+	if e.hears {
+		return nil
+	}
+	e.hears = true
+	if err := e.tracer.Hear(); err != nil {
+		return refused("ebpf", err)
+	}
+	return nil
+}
+
 // Run reports until ctx ends, then returns nil; otherwise it returns why it could not go on. It may be called once.
 func (e *EBPF) Run(ctx context.Context, emit Emit) error {
 	e.emit = emit

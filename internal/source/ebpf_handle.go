@@ -180,9 +180,8 @@ func (e *EBPF) direction(b *bpf.Event) (inbound, inferred bool) {
 		return false, false
 	case b.First == bpf.Theirs:
 		return true, false
-	case b.First == bpf.NotHeard && !e.hears && !b.Remote.Addr().IsLoopback():
-		e.hears = true
-		_ = e.tracer.Hear() // Missing tells of a refusal, and quality of what it costs
+	case b.First == bpf.NotHeard && !b.Remote.Addr().IsLoopback():
+		_ = e.Hear() // Missing tells of a refusal, and quality of what it costs
 	}
 	class := func(at netip.AddrPort) int {
 		switch {

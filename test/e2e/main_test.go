@@ -24,6 +24,7 @@ var roles = map[string]func() error{
 	"failing":  playFailing,
 	"holder":   playHolder,
 	"quic":     playQUIC,
+	"frame":    playFrame,
 	"volley":   playVolley,
 	"echoes":   playEchoes,
 	"stub":     playStub,
