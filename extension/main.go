@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -39,7 +40,7 @@ func (e usageError) Unwrap() error { return e.error }
 func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
 // exitCode prints err as one sentence and returns 0 without one, 2 for usage, 1 for failure.
-func exitCode(err error, w *os.File) int {
+func exitCode(err error, w io.Writer) int {
 	var usage usageError
 	switch {
 	case err == nil:
@@ -49,6 +50,9 @@ func exitCode(err error, w *os.File) int {
 	case errors.As(err, &usage):
 		fmt.Fprintln(w, "beaconwatch.ext:", err)
 		return 2
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "beaconwatch.ext: interrupted")
+		return 1
 	}
 	fmt.Fprintln(w, "beaconwatch.ext:", err)
 	return 1

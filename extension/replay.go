@@ -16,6 +16,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
+	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 	"github.com/beaconwatch/beaconwatch/internal/table"
@@ -115,7 +116,9 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 		pairs = cfg.MaxPairs
 	}
 	names := map[netip.Addr]string{}
-	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: pairs, MaxBursts: cfg.MaxBursts, MaxBytes: pairs * 4 << 10})
+	included := include(cfg.Include)
+	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: pairs, MaxBursts: cfg.MaxBursts, MaxBytes: pairs * 4 << 10,
+		Joins: func(d send.Destination) bool { return included(send.Classify(d.Remote.Addr(), nil)) }})
 	if err != nil {
 		return nil, replay.Stats{}, err
 	}
@@ -132,7 +135,7 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 		return nil, replay.Stats{}, err
 	}
 	tellReplay(cmd.ErrOrStderr(), reader.Stats(), store.Stats())
-	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: include(cfg.Include)})
+	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: included})
 	if err != nil {
 		return nil, replay.Stats{}, err
 	}

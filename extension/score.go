@@ -38,7 +38,7 @@ evidence (rank by it), confidence, insufficient, interval_ms, jitter, beats, tim
 size_bytes, size_spread, size_share, size_evidence, failed_share, reason_codes and reason.
 
 Seconds may count from any moment, be unsorted and repeated; sends of one instant are one send, a fraction of a byte is
-rounded, and only the newest 513 sends are judged. A flow of fewer than three sends, or none, scores 0 and is insufficient.
+rounded and null bytes are 0, and only the newest 513 sends are judged. A flow of fewer than three sends, or none, scores 0 and is insufficient.
 A line that cannot be read (broken JSON; a time or size that is negative, infinite or no number; over 64 MiB or 4 194 304
 sends) gives an object with id, line, score null and error, and a sentence on standard error; the rest is scored and the
 exit code is 1.`,

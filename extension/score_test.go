@@ -244,3 +244,9 @@ func TestEveryLineOfOutputIsJSON(t *testing.T) {
 	require.True(t, json.Valid(appendLine(nil, &verdict{Score: math.NaN()})), "even if the scorer were at fault")
 	require.True(t, json.Valid(appendLine(nil, &badFlow{Error: "\x01 \xff \" \\"})))
 }
+
+func TestInterruptionIsSaidPlainly(t *testing.T) {
+	var said strings.Builder
+	require.Equal(t, 1, exitCode(fmt.Errorf("score: %w", context.Canceled), &said))
+	require.Equal(t, "beaconwatch.ext: interrupted\n", said.String())
+}

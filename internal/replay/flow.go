@@ -47,8 +47,8 @@ type Flow struct {
 }
 
 // Decode reads one line into f, whose memory it reuses; nothing in f points into line afterwards. Seconds may be unsorted
-// and repeated, fractions of a byte are rounded; negative, infinite and missing numbers are errors, named by the position
-// of the send. Where the JSON is sound but a value is wrong, f.ID is set even so, and where the JSON breaks it is set if
+// and repeated, fractions of a byte are rounded, null bytes are 0; negative, infinite and missing numbers are errors, named
+// by the position of the send. Where the JSON is sound but a value is wrong, f.ID is set even so, and where the JSON breaks it is set if
 // it stood before the fault.
 func (f *Flow) Decode(line []byte) error {
 	*f = Flow{ID: f.ID[:0], Sends: f.Sends[:0]}
@@ -177,6 +177,9 @@ func (d *flowDecoder) destination() {
 func appendID(dst []byte, t jsonscan.Token) ([]byte, error) {
 	if t.Kind == '0' && len(t.Raw) <= maxText {
 		return append(dst, t.Raw...), nil
+	}
+	if t.Kind != '"' {
+		return dst, errNotID
 	}
 	text, err := textOf(t)
 	if err != nil {

@@ -14,6 +14,7 @@ const maxSends = 1 << 22
 var (
 	errNotFinite = errors.New("is not a finite number")
 	errNotString = errors.New("is not a string")
+	errNotID     = errors.New("is neither a string nor a number")
 	errNotPair   = errors.New("is not [seconds, bytes]")
 )
 
@@ -92,8 +93,11 @@ func secondsOf(t jsonscan.Token) (time.Duration, error) {
 	return parseSeconds(t.Raw)
 }
 
-// bytesOf reads a count of bytes.
+// bytesOf reads a count of bytes; null, a count that nobody took, is 0.
 func bytesOf(t jsonscan.Token) (uint64, error) {
+	if t.Kind == 'n' {
+		return 0, nil
+	}
 	if err := isNumber(t); err != nil {
 		return 0, err
 	}

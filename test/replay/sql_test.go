@@ -113,3 +113,24 @@ func TestFlowsInSQL(t *testing.T) {
 		require.InEpsilon(t, 30000*float64(i+1), number(t, row["interval_ms"]), 0.1)
 	}
 }
+
+func TestAHostsOwnSeriesIsOutbound(t *testing.T) {
+	var text bytes.Buffer
+	send := func(at int, to string) {
+		fmt.Fprintf(&text, `{"ts":%d.5,"id.orig_h":"10.0.0.7","id.orig_p":5000,"id.resp_h":%q,"id.resp_p":5353,`+
+			`"proto":"udp","orig_bytes":50,"conn_state":"S0"}`+"\n", 1700000000+at, to)
+	}
+	for i := range 40 {
+		send(60*i, "224.0.0.251")
+		if i < 4 {
+			send(60*i+7*i*i, "192.0.2.9")
+		}
+	}
+	file := files(t, text.Bytes())[0]
+	scopes := `SELECT scope, remote_address FROM beacon_candidates ORDER BY scope`
+	rows, _ := ask(t, file, scopes)
+	require.Equal(t, []map[string]any{{"scope": "destination", "remote_address": "192.0.2.9"}}, rows,
+		"multicast makes neither a candidate nor part of one")
+	rows, _ = ask(t, file, scopes, "--include", "multicast")
+	require.Len(t, rows, 2)
+}
