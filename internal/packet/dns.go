@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/net/dns/dnsmessage"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -170,41 +168,4 @@ func hostname(n dnsmessage.Name) (name string, ok bool) {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 	}
 	return name, name != "" && !strings.ContainsFunc(name, odd)
-}
-
-// dnsFilter passes whole UDP datagrams that leave for the port of name servers, or come from it.
-func dnsFilter() []bpf.Instruction {
-	const (
-		fragment = 0x3fff // more to come, or not the first
-		reject   = 19
-		accept   = 20
-	)
-	to := func(from, target int) uint8 { return uint8(target - from - 1) }
-	return []bpf.Instruction{
-		0: bpf.LoadExtension{Num: bpf.ExtType},
-		1: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OTHERHOST, SkipTrue: to(1, reject)},
-		2: bpf.LoadExtension{Num: bpf.ExtProto},
-		3: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_IPV6, SkipTrue: to(3, 10)},
-		4: bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.ETH_P_IP, SkipTrue: to(4, reject)},
-		// IPv4
-		5: bpf.LoadAbsolute{Off: 6, Size: 2},
-		6: bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: fragment, SkipTrue: to(6, reject)},
-		7: bpf.LoadMemShift{Off: 0}, // X = length of the header
-		8: bpf.LoadAbsolute{Off: 9, Size: 1},
-		9: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipTrue: to(9, 13), SkipFalse: to(9, reject)},
-		// IPv6
-		10: bpf.LoadConstant{Dst: bpf.RegX, Val: header6},
-		11: bpf.LoadAbsolute{Off: 6, Size: 1},
-		12: bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_UDP, SkipTrue: to(12, reject)},
-		// UDP, behind X
-		13: bpf.LoadExtension{Num: bpf.ExtType},
-		14: bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.PACKET_OUTGOING, SkipTrue: to(14, 17)},
-		15: bpf.LoadIndirect{Off: 0, Size: 2},
-		16: bpf.JumpIf{Cond: bpf.JumpEqual, Val: dnsPort, SkipTrue: to(16, accept), SkipFalse: to(16, reject)},
-		17: bpf.LoadIndirect{Off: 2, Size: 2},
-		18: bpf.JumpIf{Cond: bpf.JumpEqual, Val: dnsPort, SkipTrue: to(18, accept)},
-
-		reject: bpf.RetConstant{Val: 0},
-		accept: bpf.RetConstant{Val: dnsSnap},
-	}
 }
