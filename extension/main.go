@@ -92,6 +92,7 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		fleetCommand(),
 		topCommand(),
 		reportCommand(),
+		exportCommand(),
 		doctorCommand(),
 		configCommand(),
 		purgeCommand(),

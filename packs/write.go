@@ -51,6 +51,7 @@ func generate() ([]file, error) {
 		path := map[bool]string{false: "fleet-gitops/fleets/example.yml", true: "fleet-gitops/teams/example.yml"}[older]
 		w.add(path, func(file string, text []byte, _ pack.Prepare) error { return pack.CheckFleetFile(file, text, older) })(pack.FleetFile(older))
 	}
+	w.add("sigma/beaconwatch.yml", func(string, []byte, pack.Prepare) error { return nil })(pack.Sigma(pack.Of(queries, pack.Detection)))
 	w.files = append(w.files, file{"tables.md", reference()}, file{"queries.md", catalogue(queries)})
 	return w.files, errors.Join(w.mistakes...)
 }

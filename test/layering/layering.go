@@ -19,6 +19,7 @@ var readers = []string{"procfs", "sockdiag", "procevent", "packet", "bpf"}
 var rooms = map[string][]string{
 	"boottime":    {},
 	"figure":      {},
+	"export":      {},
 	"logfile":     {},
 	"jsonscan":    {},
 	"process":     {},
