@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 )
 
 // message builds a DNS message; of each answer of "owner type value" it has a record with a TTL of a minute.
@@ -155,4 +156,28 @@ func TestNamesOnTheWire(t *testing.T) {
 func TestNamesCanOnlyBeHadAlone(t *testing.T) {
 	_, err := Open(Config{Want: Names | SYNs})
 	require.ErrorContains(t, err, "alone")
+}
+
+// BenchmarkDatagramBesideTheTap is what a datagram of another port costs its sender and receiver while names are listened to;
+// without is the yardstick.
+func BenchmarkDatagramBesideTheTap(b *testing.B) {
+	c := open(b, Config{Want: Names})
+	server, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	require.NoError(b, err)
+	defer server.Close()
+	client, err := net.Dial("udp4", server.LocalAddr().String())
+	require.NoError(b, err)
+	defer client.Close()
+	message := make([]byte, 1000)
+	exchange := func(b *testing.B) {
+		for b.Loop() {
+			_, err := client.Write(message)
+			require.NoError(b, err)
+			_, _, err = server.ReadFrom(message)
+			require.NoError(b, err)
+		}
+	}
+	b.Run("with", exchange)
+	require.NoError(b, unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_LOOP)})) // nothing of that comes
+	b.Run("without", exchange)
 }
