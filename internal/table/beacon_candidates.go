@@ -16,7 +16,7 @@ import (
 func beaconCandidates(d Deps) *table.Plugin {
 	columns := join([]table.ColumnDefinition{
 		table.IntegerColumn("rank", table.ColumnDescription("Place by evidence among all candidates, 1 for the most; changes as others do. rank <= 100 is cheaper than LIMIT 100"), table.AdditionalColumn()),
-		text("scope", "destination: a program and one destination; process: a program over all its destinations, listed only where that explains clearly more than any single one"),
+		text("scope", "destination: a program and one destination; process: a program over all its destinations, listed only where its evidence exceeds that of its best single one by 5 nats and by a fifth"),
 		text("host", "Originating host, in replayed traffic only"),
 	}, processColumns(), endpointColumns(), []table.ColumnDefinition{
 		text("parent_path", "Executable of the parent process"),

@@ -11,13 +11,8 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
 )
 
-// real writes the same comparison on the real flows of a directory.
-func (j *judgement) real(w io.Writer, dir string) error {
-	flows, err := RealFlows(dir)
-	if err != nil {
-		return err
-	}
-	unicast := slices.DeleteFunc(slices.Clone(flows), func(f RealFlow) bool { return !f.Unicast })
+// real writes the same comparison on real flows, unicast those of them to one host other than this one.
+func (j *judgement) real(w io.Writer, flows, unicast []RealFlow) error {
 	long := slices.DeleteFunc(slices.Clone(unicast), func(f RealFlow) bool { return len(f.At) < 10 })
 	idle := slices.DeleteFunc(slices.Clone(unicast), func(f RealFlow) bool { return !f.Beacon && Periodic(f.Flow) })
 	t := table(w, fmt.Sprintf("real flows: %s; unicast %s; unicast of 10 sends and more %s; unicast, benign software that keeps a "+

@@ -34,10 +34,17 @@ func Report(w io.Writer, o Options) error {
 			return err
 		}
 	}
-	if o.Flows == "" {
-		return nil
+	var real []RealFlow
+	if o.Flows != "" {
+		if real, err = RealFlows(o.Flows); err != nil {
+			return err
+		}
 	}
-	return j.real(w, o.Flows)
+	unicast := slices.DeleteFunc(slices.Clone(real), func(f RealFlow) bool { return !f.Unicast })
+	if err := few.mutable(w, unicast); err != nil || len(real) == 0 {
+		return err
+	}
+	return j.real(w, real, unicast)
 }
 
 // judgement is the generated corpus with what every scorer says about it: scores[s][i] is what scorers[s] gives flows[i],

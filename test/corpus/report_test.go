@@ -19,7 +19,7 @@ func TestReportHasEverySection(t *testing.T) {
 	require.NoError(t, Report(&out, Options{Seed: 1, PerClass: 2, Flows: dir}))
 	for _, want := range []string{
 		"implants against software without a timer, unseen classes", "calibration on held out classes", "exactly n sends", "Poisson senders",
-		"share reported, class by class", "cobalt-strike", "crowded *", "idle-gated **", "price of a flow of 200 sends", "RITA v5, plain",
+		"share reported, class by class", "cobalt-strike", "crowded *", "idle-gated **", "payload length variance", "price of a flow of 200 sends", "RITA v5, plain",
 		"real flows: 1 C2, 1 benign", "by an independent check",
 	} {
 		require.Contains(t, out.String(), want)
