@@ -108,8 +108,8 @@ func (f *finding) nearest(k *known, covering []*Rule, s *Subject) {
 		case r.Unexpected || r.Expired(s.Now):
 		case o != nil:
 			consider(r, 0, o, o.code)
-		case k.tool && !r.namesScript():
-			consider(r, 2, nil) // the rule is about the errand, not about the tool
+		case k.errands && !r.namesScript():
+			consider(r, 2, nil) // the rule is about the errand, not about who runs it
 		default:
 			consider(r, 2, nil, DestinationNotCovered)
 		}

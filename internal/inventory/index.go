@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
 )
 
 // Bounds of what is remembered from one verdict to the next.
@@ -27,6 +29,7 @@ type index struct {
 // known is what has been found out about one program.
 type known struct {
 	tool    bool    // it is a general-purpose tool
+	errands bool    // it talks for whoever tells it to: a tool, or the kernel
 	rules   []*Rule // that name it, the highest authority and the most specific first
 	purpose []*Rule // those of them that say that it talks, whatever to
 	targets map[Target][]*Rule
@@ -78,9 +81,11 @@ func (x *index) about(p *profile) *known {
 	if len(x.known) >= maxKnown {
 		clear(x.known)
 	}
-	k := &known{tool: generalPurpose(p[byPath][0]), rules: x.find(p), targets: map[Target][]*Rule{}}
+	path := p[byPath][0]
+	k := &known{tool: generalPurpose(path), rules: x.find(p), targets: map[Target][]*Rule{}}
+	k.errands = k.tool || path == process.Kernel
 	for _, r := range k.rules {
-		if !r.Unexpected && (!k.tool || r.namesScript()) {
+		if !r.Unexpected && (!k.errands || r.namesScript()) {
 			k.purpose = append(k.purpose, r)
 		}
 	}

@@ -60,8 +60,11 @@ func unversioned(name string) string {
 }
 
 // launchers are the services whose children are no services: what they leave behind when it goes to init was started from
-// a login or a schedule.
-var launchers = namesOf("cron.service", "crond.service", "cronie.service", "atd.service", "ssh.service", "sshd.service", "anacron.service")
+// a login or a schedule. launcherDaemons are what these services themselves run.
+var (
+	launchers       = namesOf("cron.service", "crond.service", "cronie.service", "atd.service", "ssh.service", "sshd.service", "anacron.service")
+	launcherDaemons = namesOf("cron", "crond", "atd", "sshd", "anacron")
+)
 
 // orphaned reports whether init has inherited the process from somebody who has gone, instead of having started it as a
 // service. Without systemd that cannot be told.
@@ -70,5 +73,8 @@ func orphaned(s *Subject) bool {
 	if p.Parent.PID != 1 || p.ContainerID != "" {
 		return false
 	}
-	return strings.HasSuffix(p.SystemdUnit, ".scope") || launchers[p.SystemdUnit] || strings.HasPrefix(p.SystemdUnit, "sshd@")
+	if launchers[p.SystemdUnit] || strings.HasPrefix(p.SystemdUnit, "sshd@") {
+		return !launcherDaemons[baseName(p.Program.Path)]
+	}
+	return strings.HasSuffix(p.SystemdUnit, ".scope")
 }

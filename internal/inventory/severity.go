@@ -47,16 +47,23 @@ const (
 // suspicion no rhythm gets above low.
 var severities = [...][4]Severity{
 	//           < 2   2, 3    4       >= 5
-	noRhythm:  {Info, Info, Info, Low},
+	noRhythm:  {Info, Info, Info, Info},
 	tentative: {Info, Low, Low, Medium},
 	regular:   {Low, Medium, Medium, High},
 	uniform:   {Low, Medium, High, High},
 }
 
-// grade looks a severity up. What a rule covers is info, whatever its rhythm.
-func grade(covered bool, r rhythm, weight int) Severity {
-	if covered {
+// graveWeight is that of a suspicion which is worth a look by itself, whatever the rhythm.
+const graveWeight = 5
+
+// grade looks a severity up. What a rule covers is info, whatever its rhythm. Without a rhythm only one grave suspicion counts:
+// many small ones are how new software looks.
+func grade(covered bool, r rhythm, weight, heaviest int) Severity {
+	switch {
+	case covered:
 		return Info
+	case r == noRhythm && heaviest >= graveWeight:
+		return Low
 	}
 	column := 0
 	for _, from := range [...]int{someWeight, muchWeight, heavyWeight} {

@@ -50,14 +50,26 @@ func file(s *Subject, note func(Code, bool)) {
 	packaged := f.Package != "" && (!script || f.ScriptPackage != "")
 	vouched := f.Intact && (!script || f.ScriptIntact)
 	note(AlteredExecutable, f.Altered || f.ScriptAltered)
-	note(MountedOver, f.Elsewhere && s.Process.ContainerID == "" && !s.deleted() && !s.memfd())
+	over := f.Elsewhere && s.Process.ContainerID == "" && !s.deleted() && !s.memfd()
+	note(MountedOver, over)
 	note(Preload, f.Preload)
 	note(SelfWritable, f.SelfWritable)
-	note(NoPackage, !packaged && (f.PackageKnown || f.Elsewhere) && !s.memfd())
-	fresh := !f.Changed.IsZero() && s.Now.Sub(f.Changed) < Recent
-	note(RecentExecutable, fresh && !vouched)
-	note(YoungerThanBeacon, !vouched && !s.First.IsZero() && f.Changed.After(s.First))
-	note(NewProgram, s.NewProgram || !vouched && !f.Initial && !f.FirstSeen.IsZero() && s.Now.Sub(f.FirstSeen) < Recent)
+	note(NoPackage, !packaged && (f.PackageKnown || f.Elsewhere) && !s.memfd() && !over) // there no package can be looked up
+	newness(s, vouched, note)
+}
+
+// newness tells the strongest of what says that the program is new: all of it comes of one installation.
+func newness(s *Subject, vouched bool, note func(Code, bool)) {
+	f := &s.Facts
+	within := func(t time.Time) bool { return !t.IsZero() && s.Now.Sub(t) < Recent }
+	switch {
+	case !vouched && !s.First.IsZero() && f.Changed.After(s.First):
+		note(YoungerThanBeacon, true)
+	case s.NewProgram || !vouched && !f.Initial && within(f.FirstSeen):
+		note(NewProgram, true)
+	default:
+		note(RecentExecutable, !vouched && within(f.Changed))
+	}
 }
 
 // kernelThreads are how the names of kernel threads begin (ps(1) shows them in brackets).

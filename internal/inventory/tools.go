@@ -15,6 +15,7 @@ var tools = map[string]bool{
 	"openssl": true, "gnutls-cli": true, "telnet": true, "ftp": true, "lftp": true, "ncftp": true, "tftp": true, "tnftp": true,
 	"dig": true, "nslookup": true, "host": true, "kdig": true, "drill": true, "delv": true,
 	"ping": true, "nping": true, "hping": true, "nmap": true, "busybox": true, "toybox": true, "gdb": true,
+	"git": true, "git-remote-http": true, "git-remote-https": true, "git-remote-ftp": true,
 }
 
 // generalPurpose reports whether the executable is a general-purpose tool or an interpreter, by its name without a version.

@@ -85,7 +85,11 @@ func (v *Verdict) weigh(codes []Code, r rhythm, observed []Code) {
 		}
 	}
 	slices.SortStableFunc(v.Suspicions, func(a, b Word) int { return cmp.Compare(b.Weight, a.Weight) })
-	v.Severity = grade(v.Expected == 1, r, v.Weight)
+	heaviest := 0
+	if len(v.Suspicions) > 0 {
+		heaviest = v.Suspicions[0].Weight
+	}
+	v.Severity = grade(v.Expected == 1, r, v.Weight, heaviest)
 	v.Codes = append(v.Codes, observed...)
 	slices.Sort(v.Codes)
 }

@@ -108,10 +108,13 @@ func listed(globs []glob) string {
 // alikes are the names of the programs that shipped entries are about, for what only has the name of one.
 type alikes map[string]string // name of the executable to that of the entry
 
+// commonNames are names of known programs that say nothing, because anybody would call a program so.
+var commonNames = namesOf("agent", "http", "https", "smtp", "code", "teams", "vector", "alloy")
+
 func (a alikes) add(r *Rule) {
 	for _, g := range r.program[byPath] {
 		name := path.Base(g.text)
-		if !strings.ContainsAny(name, "*?") && !generalPurpose(name) {
+		if !strings.ContainsAny(name, "*?") && !generalPurpose(name) && !commonNames[name] && name != "[kernel]" {
 			a[name] = r.Name
 		}
 	}
