@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -61,45 +60,88 @@ func (m matrix) String() string {
 	return fmt.Sprintf("info %2d  low %2d  medium %2d  high %2d  of %d", m[0], m[1], m[2], m[3], m.total())
 }
 
-func TestGrades(t *testing.T) {
-	malicious, err := read("testdata/malicious.yaml")
+// labelled returns the descriptions of one label.
+func labelled(t *testing.T, label string) []description {
+	all, err := read("testdata/" + label + ".yaml")
 	require.NoError(t, err)
-	benign, err := read("testdata/benign.yaml")
-	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(malicious), 60)
-	require.GreaterOrEqual(t, len(benign), 60)
-	ruled, bare := newBench(t, true), newBench(t, false)
+	require.GreaterOrEqual(t, len(all), 60)
+	return all
+}
 
-	count := func(b *bench, all []description, holdout bool, miss func(rules.Severity) bool) matrix {
-		var m matrix
-		for i := range all {
-			if all[i].Holdout != holdout {
-				continue
-			}
-			v := b.judge(t, &all[i])
-			m[v.Severity]++
-			if miss(v.Severity) {
-				t.Logf("%s %s: %s (%s) %s", v.Severity, all[i].ID, all[i].What, v.SuspicionList(), v.Reason)
-			}
+// count judges those that are kept out while tuning, or the others, and names the ones of a grade nobody wants to see there.
+func (b *bench) count(t *testing.T, all []description, holdout bool, unwanted func(rules.Severity) bool) matrix {
+	var m matrix
+	for i := range all {
+		if all[i].Holdout != holdout {
+			continue
 		}
-		return m
-	}
-	quiet := func(s rules.Severity) bool { return s < rules.Medium }
-	loud := func(s rules.Severity) bool { return s > rules.Info }
-	silent := func(rules.Severity) bool { return false }
-	var report strings.Builder
-	tuned := os.Getenv("BEACONWATCH_TUNING") != ""
-	for _, holdout := range []bool{false, true} {
-		if holdout && tuned {
-			break
-		}
-		bad, good := count(ruled, malicious, holdout, quiet), count(ruled, benign, holdout, loud)
-		alone := count(bare, benign, holdout, silent)
-		fmt.Fprintf(&report, "holdout %v\n  malicious                         %v\n  benign                            %v\n  benign without the operator's     %v\n",
-			holdout, bad, good, alone)
-		if !tuned {
-			require.GreaterOrEqual(t, bad.atLeast(rules.Medium), 0.9)
+		v := b.judge(t, &all[i])
+		m[v.Severity]++
+		if unwanted(v.Severity) {
+			t.Logf("%s: %s, %s (%s): %s", v.Severity, all[i].ID, all[i].What, v.SuspicionList(), v.Reason)
 		}
 	}
-	t.Log("\n" + report.String())
+	return m
+}
+
+func (m matrix) plus(o matrix) matrix {
+	for i := range m {
+		m[i] += o[i]
+	}
+	return m
+}
+
+// TestGrades prints the confusion matrix: how many of each label have which grade.
+func TestGrades(t *testing.T) {
+	malicious, benign := labelled(t, "malicious"), labelled(t, "benign")
+	ruled, bare := newBench(t, true), newBench(t, false)
+	var bad, good, alone [2]matrix
+	for i, holdout := range []bool{false, true} {
+		bad[i] = ruled.count(t, malicious, holdout, func(s rules.Severity) bool { return s < rules.Medium })
+		good[i] = ruled.count(t, benign, holdout, func(s rules.Severity) bool { return s > rules.Info })
+		alone[i] = bare.count(t, benign, holdout, func(rules.Severity) bool { return false })
+		t.Logf("\n%s\n  malicious                             %v\n  benign                                %v\n  benign, without the operator's rules  %v",
+			[]string{"tuned on", "kept out"}[i], bad[i], good[i], alone[i])
+		require.GreaterOrEqual(t, bad[i].atLeast(rules.Medium), 0.95)
+	}
+	require.GreaterOrEqual(t, bad[0].plus(bad[1]).atLeast(rules.Medium), 0.95)
+	require.LessOrEqual(t, good[0].plus(good[1]).atLeast(rules.Low), 0.02)
+	require.Greater(t, alone[0].plus(alone[1]).atLeast(rules.Low), 0.2, "the rules are needed")
+}
+
+// TestLabels holds the table to what is said of it.
+func TestLabels(t *testing.T) {
+	ids := map[string]bool{}
+	for _, label := range []string{"malicious", "benign"} {
+		for n, d := range labelled(t, label) {
+			require.Equal(t, fmt.Sprintf("%c%03d", label[0], n+1), d.ID)
+			require.Equal(t, (n+1)%3 == 0, d.Holdout, d.ID)
+			require.NotEmpty(t, d.What, d.ID)
+			require.NotEmpty(t, d.Reference, d.ID)
+			require.Empty(t, ids[d.ID])
+			ids[d.ID] = true
+		}
+	}
+}
+
+// TestEveryOperatorRuleIsNeeded: what is marked as ruled is covered by that very rule, and by nothing without it.
+func TestEveryOperatorRuleIsNeeded(t *testing.T) {
+	ruled, bare := newBench(t, true), newBench(t, false)
+	used := map[string]bool{}
+	for _, d := range labelled(t, "benign") {
+		v := ruled.judge(t, &d)
+		if d.Ruled == "" {
+			require.NotEqual(t, rules.Operator, v.Source, d.ID)
+			continue
+		}
+		require.Equal(t, d.Ruled, v.Rule, d.ID)
+		require.EqualValues(t, 1, v.Expected, d.ID)
+		require.NotEqualValues(t, 1, bare.judge(t, &d).Expected, d.ID)
+		used[d.Ruled] = true
+	}
+	for _, r := range ruled.sets[""].Rules() {
+		if r.Source == rules.Operator {
+			require.True(t, used[r.Name], r.Name)
+		}
+	}
 }
