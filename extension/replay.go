@@ -135,18 +135,19 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 		return nil, replay.Stats{}, err
 	}
 	tellReplay(cmd.ErrOrStderr(), reader.Stats(), store.Stats())
-	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: included})
+	named := func(a netip.Addr) (string, string) {
+		if name, ok := names[a]; ok {
+			return name, "recorded"
+		}
+		return "", ""
+	}
+	ranker, err := candidate.New(candidate.Config{Store: store, Scorer: scoring(cfg), Include: included,
+		Grading: candidate.Grading{Clock: boottime.Recorded(), Hostname: named}})
 	if err != nil {
 		return nil, replay.Stats{}, err
 	}
 	ranker.Refresh()
-	host, err := newTableHost(table.All(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true,
-		Hostname: func(a netip.Addr) (string, string) {
-			if name, ok := names[a]; ok {
-				return name, "recorded"
-			}
-			return "", ""
-		}}), nil)
+	host, err := newTableHost(table.All(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true, Hostname: named}), nil)
 	return host, reader.Stats(), err
 }
 

@@ -125,7 +125,10 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r["severity"], r["suspicions"] = verdict.Severity.String(), verdict.SuspicionList()
 	r["role"], r["resolution_ms"] = d.Role, millis(c.Resolution)
 	r["quality"], r["sparkline"] = c.Totals.Quality.String(), c.Sparkline
-	r["reason"], r["signature"], r["alert_id"] = res.Reason()+"; "+clean(verdict.Reason), clean(c.Signature), c.AlertID
+	r["reason"], r["signature"], r["alert_id"] = res.Reason(), clean(c.Signature), c.AlertID
+	if c.Key.Program.Attributed() {
+		r["reason"] += "; " + clean(verdict.Reason)
+	}
 	r["reason_codes"] = reasonCodes(res.ReasonCodes(), verdict.Codes)
 	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
 }
