@@ -15,7 +15,7 @@ type maps struct {
 	sockets  *ebpf.Map // socket storage: the record of a connection opened by this host, or of a datagram socket that sends
 	index    *ebpf.Map // key of a stream → its slot
 	slots    *ebpf.Map // the records of streams, shared with us
-	pending  *ebpf.Map // a word for each slot, shared with us: 1 if no report has told of its totals
+	pending  *ebpf.Map // a word for each slot, shared with us: 1 if no report has told of its totals; word 0: of any
 	free     *ebpf.Map // a stack of the slots nobody uses
 	crowd    *ebpf.Map // thread → where its sendmsg under way goes
 	firsts   *ebpf.Map // socket and peer → whose their first datagram was

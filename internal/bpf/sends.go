@@ -151,12 +151,13 @@ func (c *code) head() {
 		asm.StoreMem(asm.RFP, report+reportLength, number, asm.DWord))
 }
 
-// pend tells Flush that there are totals to read in the slot. The word is written only when it is down, so that CPUs share
-// its line.
+// pend tells Flush that there are totals to read in the slot, and in word 0 that there are any at all. The words are written only
+// when the slot's is down, so that CPUs share their lines; word 0 last, also where memory is weaker than on x86.
 func (c *code) pend(cfg Config, m *maps, unique string) {
 	done := unique + " pends"
 	c.add(asm.LoadMem(asm.R1, asm.RFP, slotAt, asm.Word), asm.JGT.Imm(asm.R1, int32(cfg.MaxStreams), done),
-		asm.LSh.Imm(asm.R1, 2), asm.LoadMapValue(asm.R2, m.pending.FD(), 0), asm.Add.Reg(asm.R2, asm.R1),
-		asm.LoadMem(asm.R3, asm.R2, 0, asm.Word), asm.JNE.Imm(asm.R3, 0, done), asm.StoreImm(asm.R2, 0, 1, asm.Word))
+		asm.LSh.Imm(asm.R1, 2), asm.LoadMapValue(asm.R2, m.pending.FD(), 0), asm.Mov.Reg(asm.R3, asm.R2),
+		asm.Add.Reg(asm.R3, asm.R1), asm.LoadMem(asm.R1, asm.R3, 0, asm.Word), asm.JNE.Imm(asm.R1, 0, done),
+		asm.StoreImm(asm.R3, 0, 1, asm.Word), asm.Mov.Imm(asm.R1, 1), atomically(asm.Xchg, asm.R2, asm.R1, 0, asm.Word))
 	c.label(done)
 }

@@ -16,7 +16,7 @@ import (
 type streams struct {
 	maps    *maps
 	slots   []byte // records, by slot
-	pending []byte // words, by slot
+	pending []byte // words, by slot; that of slot 0, which is none, stands for all
 	tick    time.Duration
 	idle    time.Duration
 
@@ -151,17 +151,22 @@ func (s *streams) last(slot uint32, now int64) int64 {
 	return s.latest(int64(s.word(slot, atTime).Load()), s.word(slot, atTicks).Load()-s.word(slot, atReported).Load(), now)
 }
 
+// waits takes down the word of a slot and reports whether it was up; that of slot 0 stands for all.
+func (s *streams) waits(slot uint32) bool {
+	return (*atomic.Uint32)(unsafe.Pointer(&s.pending[4*slot])).Swap(0) != 0
+}
+
 // told visits streams with totals that no report has told of.
 func (s *streams) told(now int64, visit func(*Event)) {
+	if !s.waits(0) {
+		return
+	}
 	for at := 0; at < len(s.pending); at += 8 {
 		if (*atomic.Uint64)(unsafe.Pointer(&s.pending[at])).Load() == 0 {
 			continue
 		}
-		for slot := uint32(at / 4); slot < uint32(at/4+2); slot++ {
-			if (*atomic.Uint32)(unsafe.Pointer(&s.pending[4*slot])).Swap(0) == 0 {
-				continue
-			}
-			if s.find(slot, s.word(slot, atBorn).Load()) != nil {
+		for slot := uint32(max(at/4, 1)); slot < uint32(at/4+2); slot++ {
+			if s.waits(slot) && s.find(slot, s.word(slot, atBorn).Load()) != nil {
 				visit(s.totals(Totals, slot, now))
 			}
 		}
@@ -196,7 +201,7 @@ func (s *streams) end(now int64, visit func(*Event)) error {
 		if s.known[slot].born == 0 {
 			continue // it closed, and was idle
 		}
-		(*atomic.Uint32)(unsafe.Pointer(&s.pending[4*slot])).Store(0)
+		s.waits(slot)
 		visit(s.totals(Forgotten, slot, now))
 		s.known[slot] = known{}
 		if err := s.maps.free.Update(nil, slot, ebpf.UpdateAny); err != nil {
