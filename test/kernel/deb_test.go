@@ -68,7 +68,8 @@ func (img *image) take(name string, content io.Reader) (err error) {
 		for line := range strings.Lines(string(list)) {
 			img.modules.builtin[moduleName(strings.TrimSpace(line))] = true
 		}
-	case strings.Contains(name, "/kernel/net/"), strings.Contains(name, "/kernel/drivers/net/veth.ko"):
+	case strings.Contains(name, "/kernel/net/"), strings.Contains(name, "/kernel/drivers/net/veth.ko"),
+		strings.Contains(name, "crc32c"):
 		file := packed{file: name}
 		file.content, err = io.ReadAll(content)
 		img.modules.files[moduleName(name)] = file

@@ -21,6 +21,10 @@ func full(level string) figures.Report {
 		func(t *figures.Trial) { t.Name, t.Resets = "reset", true },
 		func(t *figures.Trial) { t.Name, t.Lasting = "lasting", true },
 		func(t *figures.Trial) { t.Name, t.Protocol, t.Sent.Connections = "datagrams", "udp", 0 },
+		func(t *figures.Trial) { t.Name, t.Protocol, t.Sent.Connections = "SCTP", "sctp", 0 },
+		func(t *figures.Trial) {
+			t.Name, t.Protocol, t.Reported, t.Owned = "vsock", "vsock", figures.Count{}, figures.Count{}
+		},
 	} {
 		one := trial
 		change(&one)
@@ -56,6 +60,8 @@ func TestVerdictDemandsWhatTheLevelPromises(t *testing.T) {
 		{"a lasting connection a byte short", 3, short, "proc"},
 		{"datagrams unseen", 4, unseen, "proc L0 L1 L2"},
 		{"datagrams without a program", 4, unowned, "proc L0 L1 L2"},
+		{"SCTP unseen", 5, unseen, "proc L0 L1 L2"},
+		{"vsock seen", 6, twice, ""},
 		{"datagrams that did not arrive", 4, func(c *figures.Trial) { c.Arrived.Bytes-- }, ""},
 	}
 	for _, level := range levels[1:] {

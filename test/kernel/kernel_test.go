@@ -27,7 +27,7 @@ var (
 )
 
 // bootLimit is how long one machine may run.
-const bootLimit = 5 * time.Minute
+const bootLimit = 6 * time.Minute
 
 func TestStockKernels(t *testing.T) {
 	if !*bootFlag {

@@ -23,12 +23,13 @@ type machine struct {
 }
 
 // loads are the modules the guest loads, by the directory where it looks for them: what the test's own network is made
-// of, and what the kernel would load by itself when a program asks for sock_diag, were there a modprobe(8).
+// of, and what the kernel would load by itself when a program asks for it, were there a modprobe(8).
 var loads = []struct {
 	dir    string
 	wanted []string
 }{
 	{"network", []string{"veth"}},
+	{"senders", []string{"crc32c_generic", "sctp", "vsock_loopback"}}, // the first is one that SCTP asks for at run time
 	{"sock_diag", []string{"inet_diag", "tcp_diag", "udp_diag", "raw_diag"}},
 }
 

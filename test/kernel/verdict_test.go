@@ -63,9 +63,11 @@ func demands(t figures.Trial, s figures.Standing) []demand {
 	level := s.Level()
 	events, counters := atLeast(level, "L2"), atLeast(level, "L0")
 	switch {
-	case t.Protocol == "udp" && atLeast(level, "L3"):
+	case t.Protocol == "vsock":
+		return []demand{noMore, unseen}
+	case t.Protocol != "tcp" && atLeast(level, "L3"):
 		return []demand{noMore, allReported, allOwned}
-	case t.Protocol == "udp": // no byte counters
+	case t.Protocol != "tcp": // no byte counters
 		return []demand{noMore}
 	case events, counters && t.Lasting:
 		return []demand{noMore, allReported, allOwned}
@@ -102,6 +104,14 @@ func allOwned(t figures.Trial) string {
 		return ""
 	}
 	return shortfall(t.Owned, t.Sent, "attributed")
+}
+
+// unseen demands that nothing is reported of what no level claims to see.
+func unseen(t figures.Trial) string {
+	if t.Reported == (figures.Count{}) {
+		return ""
+	}
+	return "doctor says it is not seen, but: " + shortfall(t.Reported, t.Sent, "reported")
 }
 
 func shortfall(got, want figures.Count, what string) string {

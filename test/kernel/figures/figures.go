@@ -42,7 +42,7 @@ func (s Standing) Covers(netns string) bool {
 // Trial is one kind of traffic: what its processes did, and what the tables said afterwards.
 type Trial struct {
 	Name      string
-	Protocol  string // tcp or udp
+	Protocol  string // tcp, udp, sctp or vsock
 	NetNS     string // inode of the network namespace the processes were in, "" for the sensor's own
 	Resets    bool   // they close with SO_LINGER 0
 	Lasting   bool   // they live long enough for a sampler to see them
@@ -65,7 +65,7 @@ func (c Count) Plus(d Count) Count {
 
 // AllOf reports whether c is every byte and every connection that was sent. Sends may be merged on their way.
 func (t Trial) AllOf(c Count) bool {
-	return c.Bytes == t.Sent.Bytes && (t.Protocol == "udp" || c.Connections == t.Sent.Connections)
+	return c.Bytes == t.Sent.Bytes && (t.Protocol != "tcp" || c.Connections == t.Sent.Connections)
 }
 
 // Write sends the report over a serial line.

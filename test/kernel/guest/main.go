@@ -62,8 +62,10 @@ func examine(report *figures.Report) error {
 		return err
 	}
 	report.Release = strings.TrimSpace(string(release))
-	if err := loadModules(modulesDir + "/network"); err != nil {
-		return err
+	for _, kind := range []string{"/network", "/senders"} {
+		if err := loadModules(modulesDir + kind); err != nil {
+			return err
+		}
 	}
 	net, err := layNetwork()
 	if err != nil {

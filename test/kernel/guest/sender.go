@@ -14,7 +14,7 @@ import (
 // sending is what a copy of this program is told to do, by flags.
 type sending struct {
 	to      netip.AddrPort
-	udp     bool
+	network string // tcp, udp, sctp or vsock; the second and third from a socket that is not connected
 	sends   int
 	bytes   int           // of the first send; each further one is a byte longer
 	every   time.Duration // from one send to the next
@@ -29,7 +29,7 @@ func (s sending) total() uint64 {
 
 // args are the flags that playSender reads.
 func (s sending) args() []string {
-	return []string{"-to", s.to.String(), fmt.Sprintf("-udp=%t", s.udp), fmt.Sprintf("-sends=%d", s.sends),
+	return []string{"-to", s.to.String(), "-network", s.network, fmt.Sprintf("-sends=%d", s.sends),
 		fmt.Sprintf("-bytes=%d", s.bytes), fmt.Sprintf("-every=%s", s.every), fmt.Sprintf("-reset=%t", s.reset),
 		fmt.Sprintf("-lingers=%t", s.lingers)}
 }
@@ -39,7 +39,7 @@ func playSender(args []string) error {
 	var s sending
 	f := flag.NewFlagSet("sender", flag.ContinueOnError)
 	f.TextVar(&s.to, "to", netip.AddrPort{}, "IPv4 address and port")
-	f.BoolVar(&s.udp, "udp", false, "send datagrams from an unconnected socket")
+	f.StringVar(&s.network, "network", "tcp", "tcp, udp, sctp or vsock")
 	f.IntVar(&s.sends, "sends", 1, "how many sends")
 	f.IntVar(&s.bytes, "bytes", 1, "size of the first")
 	f.DurationVar(&s.every, "every", 0, "time between them")
@@ -52,17 +52,17 @@ func playSender(args []string) error {
 }
 
 func (s sending) play() error {
-	to := &unix.SockaddrInet4{Port: int(s.to.Port()), Addr: s.to.Addr().As4()}
-	kind := unix.SOCK_STREAM
-	if s.udp {
-		kind = unix.SOCK_DGRAM
+	way, ok := ways[s.network]
+	if !ok {
+		return fmt.Errorf("no network %q", s.network)
 	}
+	to := way.address(s.to)
 	payload := make([]byte, s.bytes+s.sends)
-	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(way.family, way.kind|unix.SOCK_CLOEXEC, way.protocol)
 	if err != nil {
 		return fmt.Errorf("socket: %w", err)
 	}
-	if !s.udp {
+	if way.connects {
 		if err := unix.Connect(fd, to); err != nil {
 			return fmt.Errorf("connect: %w", err)
 		}
@@ -89,7 +89,7 @@ func (s sending) play() error {
 }
 
 func (s sending) send(fd int, to unix.Sockaddr, payload []byte) error {
-	if s.udp {
+	if !ways[s.network].connects {
 		return unix.Sendto(fd, payload, 0, to)
 	}
 	n, err := unix.Write(fd, payload)

@@ -15,9 +15,9 @@ func TestSenderSendsWhatItIsToldTo(t *testing.T) {
 		name string
 		sending
 	}{
-		{"one", sending{sends: 1, bytes: 100}},
-		{"several, each a byte longer", sending{sends: 4, bytes: 10, every: time.Millisecond}},
-		{"closed by RST", sending{sends: 1, bytes: 7, reset: true}},
+		{"one", sending{network: "tcp", sends: 1, bytes: 100}},
+		{"several, each a byte longer", sending{network: "tcp", sends: 4, bytes: 10, every: time.Millisecond}},
+		{"closed by RST", sending{network: "tcp", sends: 1, bytes: 7, reset: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestSenderSendsDatagrams(t *testing.T) {
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer conn.Close()
-	s := sending{sends: 3, bytes: 5, udp: true, to: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	s := sending{sends: 3, bytes: 5, network: "udp", to: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
 	require.NoError(t, playSender(s.args()))
 	require.EqualValues(t, 5+6+7, s.total())
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
@@ -53,6 +53,7 @@ func TestSenderSendsDatagrams(t *testing.T) {
 
 func TestSenderSaysWhatItCannotDo(t *testing.T) {
 	require.Error(t, playSender([]string{"-to", "somewhere"}))
-	closed := sending{sends: 1, bytes: 1, to: netip.MustParseAddrPort("127.0.0.1:1")}
+	require.ErrorContains(t, playSender([]string{"-network", "morse"}), "no network")
+	closed := sending{network: "tcp", sends: 1, bytes: 1, to: netip.MustParseAddrPort("127.0.0.1:1")}
 	require.ErrorContains(t, playSender(closed.args()), "connect")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,8 @@ func (n network) receive(protocol string, port uint16) (*receiver, error) {
 	r := &receiver{}
 	address := fmt.Sprintf("%s:%d", server, port)
 	err := n.outside.do(func() error {
-		if protocol == "udp" {
+		switch protocol {
+		case "udp":
 			conn, err := net.ListenPacket("udp4", address)
 			if err != nil {
 				return err
@@ -31,6 +33,14 @@ func (n network) receive(protocol string, port uint16) (*receiver, error) {
 			r.socket = conn
 			go r.drainPackets(conn)
 			return enlarge(conn.(*net.UDPConn))
+		case "sctp", "vsock":
+			fd, err := listenRaw(protocol, netip.MustParseAddrPort(address))
+			if err != nil {
+				return err
+			}
+			r.socket = fd
+			go r.drainRaw(fd)
+			return nil
 		}
 		listener, err := net.Listen("tcp4", address)
 		if err != nil {

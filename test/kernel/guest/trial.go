@@ -32,12 +32,12 @@ type trial struct {
 
 // stage opens the receiver.
 func (n network) stage(p part) (*trial, error) {
-	receiver, err := n.receive(p.protocol(), p.port)
+	receiver, err := n.receive(p.network, p.port)
 	if err != nil {
 		return nil, err
 	}
 	t := &trial{part: p, where: n.host, receiver: receiver}
-	t.Trial = figures.Trial{Name: p.name, Protocol: p.protocol(), Resets: p.reset, Lasting: p.lingers,
+	t.Trial = figures.Trial{Name: p.name, Protocol: p.network, Resets: p.reset, Lasting: p.lingers,
 		Processes: uint64(p.processes)}
 	if p.contained {
 		t.where, t.NetNS = n.container, n.container.inode
@@ -48,7 +48,7 @@ func (n network) stage(p part) (*trial, error) {
 		t.Sent.Sends += uint64(one.sends)
 		t.Sent.Bytes += one.total()
 	}
-	if !p.udp {
+	if p.network == "tcp" {
 		t.Sent.Connections = uint64(p.processes)
 	}
 	return t, nil

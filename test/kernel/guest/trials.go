@@ -12,8 +12,8 @@ import (
 // senderBinary is the program that the rows must name: a copy of this one.
 const senderBinary = "/bin/sender"
 
-// lastCall is when no further trial is begun, so that the host, which switches off after five minutes, hears of the others.
-const lastCall = 3 * time.Minute
+// lastCall is when no further trial is begun, so that the host, which switches off after six minutes, hears of the others.
+const lastCall = 4 * time.Minute
 
 // holdTrials has one sensor watch all the traffic, and fills in what it says and where it stands.
 func holdTrials(n network, report *figures.Report) error {
