@@ -59,7 +59,11 @@ func (c *code) begin(cfg Config, m *maps) {
 		asm.StoreMem(value, atSlot, asm.R1, asm.Word))
 	c.label("told")
 	c.head()
-	c.output(m.ring, asm.RFP, report, reportSize, 0)
+	// of a TCP stream the reader was woken when the connection was established
+	c.add(asm.LoadMem(asm.R1, asm.RFP, template+atProtocol, asm.Half), asm.Mov.Imm(asm.R4, unix.BPF_RB_NO_WAKEUP),
+		asm.JEq.Imm(asm.R1, unix.IPPROTO_TCP, "woken"), asm.Mov.Imm(asm.R4, 0))
+	c.label("woken")
+	c.put(m.ring, asm.RFP, report, reportSize)
 	c.add(asm.JEq.Imm(asm.R0, 0, exit), asm.Ja.Label("lost"))
 }
 

@@ -21,8 +21,8 @@ const (
 // Each send adds to the totals of its stream, which are in a slot that the storage of the socket knows: a look into the
 // storage, one into the slot, and two additions are all that happens in a burst. It is reported if the last report is at
 // least the window ago; the others are folded into the totals, dated by the jiffy, and told by the next report, at CLOSE
-// or by Flush. Since totals only grow, no lost report loses a byte. The first report wakes the reader, for whom the sender
-// may not live long; the others only when the ring fills.
+// or by Flush. Since totals only grow, no lost report loses a byte. The first report of a datagram stream wakes the
+// reader, for whom the sender may not live long; others only when the ring fills.
 func sendsProgram(f *fields, m *maps, cfg Config) asm.Instructions {
 	c := &code{fields: f}
 	c.add(asm.LoadMem(socket, asm.R1, 0, asm.DWord), asm.LoadMem(number, asm.R1, 8, asm.DWord),
