@@ -4,6 +4,7 @@ package enrich_test
 import (
 	"bufio"
 	"context"
+	_ "embed"
 	"io"
 	"net"
 	"os"
@@ -37,26 +38,11 @@ const (
 	programs = 20
 )
 
-// flood starts processes at the rate and prints their PIDs: each connects to a port and stays for 50 ms, every tenth as
-// another program.
-const flood = `
-use POSIX (); use Socket; $| = 1; $^F = 100; $SIG{CHLD} = 'IGNORE';
-my ($port, $rate, $seconds, @programs) = @ARGV;
-my $to = sockaddr_in($port, inet_aton("127.0.0.1"));
-use Time::HiRes qw(time sleep);
-my ($began, $n) = (time, 0);
-while ((my $wait = $began + $n / $rate - time) < 0 || $n < $rate * $seconds) {
-	last if $n >= $rate * $seconds;
-	if ($wait > 0) { sleep $wait; next }
-	my $pid = fork; $n++;
-	print "$pid\n" if $pid;
-	next if $pid || !defined $pid;
-	my $s;
-	socket($s, PF_INET, SOCK_STREAM, 0) && connect($s, $to) || POSIX::_exit(1);
-	exec $programs[rand @programs], "0.05" if $n % 10 == 0;
-	sleep 0.05; POSIX::_exit(0);
-}
-`
+// flood is a program in C, so that starting a process costs as little as it can: it starts them at the rate and prints their
+// PIDs. Each connects to a port and stays for 50 ms, every tenth as another program.
+//
+//go:embed testdata/flood.c
+var flood []byte
 
 // lateness is how much later than a period after the last each sample ended.
 type lateness []time.Duration
@@ -154,8 +140,8 @@ func observe(tcp *source.TCP, done <-chan struct{}) lateness {
 // run1000 floods, and has each process found as the sender of something as soon as it is there, as the eBPF source does. It
 // returns how many processes there were.
 func run1000(t testing.TB, port int, binaries []string, r *attribution.Resolver) (n int) {
-	args := append([]string{"-e", flood, strconv.Itoa(port), strconv.Itoa(rate), strconv.Itoa(int(watch / time.Second))}, binaries...)
-	cmd := exec.Command("perl", args...)
+	args := append([]string{strconv.Itoa(port), strconv.Itoa(rate), strconv.Itoa(int(watch / time.Second))}, binaries[1:]...)
+	cmd := exec.Command(binaries[0], args...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -197,8 +183,14 @@ func cpuTime(t testing.TB) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// copies are programs that differ in their file only.
-func copies(t testing.TB) (paths []string) {
+// programmes are the flood, and programs that differ in their file only.
+func programmes(t testing.TB) (paths []string) {
+	source, binary := filepath.Join(t.TempDir(), "flood.c"), filepath.Join(t.TempDir(), "flood")
+	require.NoError(t, os.WriteFile(source, flood, 0o644))
+	if out, err := exec.Command("cc", "-O2", "-static", "-o", binary, source).CombinedOutput(); err != nil {
+		t.Skipf("needs a C compiler: %v: %s", err, out)
+	}
+	paths = append(paths, binary)
 	text, err := os.ReadFile("/bin/sleep")
 	require.NoError(t, err)
 	for n := range programs {
@@ -211,10 +203,7 @@ func copies(t testing.TB) (paths []string) {
 
 // rounds floods in turn with and without enrichment.
 func rounds(t testing.TB, again func() bool) (with, without outcome) {
-	if _, err := exec.LookPath("perl"); err != nil {
-		t.Skip(err)
-	}
-	binaries := copies(t)
+	binaries := programmes(t)
 	for again() {
 		with.add(sense(t, true, binaries))
 		without.add(sense(t, false, binaries))
