@@ -101,7 +101,7 @@ func TestTCPUnansweredAttemptIsOneFailure(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			enterNamespace(t, []string{"ip", "route", "add", "10.9.0.0/16", "dev", "lo"})
-			r := watchTCP(t, TCPConfig{MinPeriod: 10 * time.Millisecond})
+			r := watchTCP(t, TCPConfig{MinPeriod: 10 * time.Millisecond, Budget: 0.5})
 			require.Error(t, tt.attempt())
 			s := r.await(t, send.Failed, blackhole, 1)[0]
 			require.Equal(t, tt.errno, s.Errno)
