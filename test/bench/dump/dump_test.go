@@ -60,8 +60,11 @@ func costs(t *testing.T, all []reader, rounds, inARow int) []time.Duration {
 	return found
 }
 
-// The kernel's share of a reading is the same for all: here the walk alone takes about 1 µs a socket, so that vishvananda/netlink
-// takes 2.3 to 2.7 times as long as ours, and could not take 3 times as long as a bare receive.
+// Each reader is asked for all TCP sockets of both families, with a tcp_info. vishvananda/netlink takes one family at a time and
+// all states, so that is two walks, of which one finds nothing here but has to pass 10 000 sockets; gopsutil has no tcp_info.
+//
+// What the kernel does is the same for every reader, and about 1 µs a socket here: the last figure of the log is what a reader
+// that does nothing but receive would gain over vishvananda/netlink, and no other could gain more.
 func TestDumpCostsHardlyMoreThanReceivingIt(t *testing.T) {
 	openSockets(t, 10000)
 	all := readers(t)
@@ -74,15 +77,15 @@ func TestDumpCostsHardlyMoreThanReceivingIt(t *testing.T) {
 	for attempt := 1; ; attempt++ {
 		cost := costs(t, all[:3], 5, 5)
 		cost = append(cost, costs(t, all[3:], 1, 2)...)
-		ours := float64(cost[0])
-		overBare, vishvananda, gopsutil := ours/float64(cost[1]), float64(cost[2])/ours, float64(cost[3])/ours
-		t.Logf("10000 sockets, CPU time: ours %v = %.2f × a bare receive; vishvananda/netlink %.1f × and gopsutil %.0f × ours",
-			cost[0], overBare, vishvananda, gopsutil)
-		if overBare <= 1.3 && vishvananda >= 2 && gopsutil >= 30 {
+		ours, bare := float64(cost[0]), float64(cost[1])
+		overBare, vishvananda, gopsutil := ours/bare, float64(cost[2])/ours, float64(cost[3])/ours
+		t.Logf("10000 sockets, CPU time: ours %v = %.2f × a bare receive; vishvananda/netlink %.1f × and gopsutil %.0f × ours, "+
+			"vishvananda/netlink %.1f × a bare receive", cost[0], overBare, vishvananda, gopsutil, float64(cost[2])/bare)
+		if overBare <= 1.15 && vishvananda >= 2.1 && gopsutil >= 30 {
 			return
 		}
 		if attempt == attempts {
-			t.Fatal("want at most 1.3 × bare, at least 2 × and 30 × cheaper than the others")
+			t.Fatal("want at most 1.15 × bare, at least 2.1 × and 30 × cheaper than the others")
 		}
 	}
 }
