@@ -49,11 +49,17 @@ func TestSteadySamplingKeepsToItsBudget(t *testing.T) {
 	}, patience, 100*time.Millisecond)
 
 	const sql = "SELECT user_time + system_time AS cpu, samples, sample_period_ms FROM beacon_sensor_status"
-	begun, before := time.Now(), one(t, s, sql)
-	require.Eventually(t, func() bool { return time.Since(begun) >= 6*time.Second }, patience, 100*time.Millisecond)
-	after, passed := one(t, s, sql), time.Since(begun)
-	share := (number(t, after, "cpu") - number(t, before, "cpu")) / float64(passed.Milliseconds())
-	t.Logf("%.2f %% of one core over %s, sampling TCP every %s ms at the end", 100*share, passed, after["sample_period_ms"])
-	require.Greater(t, number(t, after, "samples"), number(t, before, "samples"))
-	require.Less(t, share, 1.5*0.015, "cpu_budget is 1.5 % for TCP, and a quarter of that each for UDP and raw sockets")
+	const budget, attempts = 0.015, 3 // a busy machine may need more than one
+	for attempt := 1; ; attempt++ {
+		begun, before := time.Now(), one(t, s, sql)
+		require.Eventually(t, func() bool { return time.Since(begun) >= 6*time.Second }, patience, 100*time.Millisecond)
+		after, passed := one(t, s, sql), time.Since(begun)
+		share := (number(t, after, "cpu") - number(t, before, "cpu")) / float64(passed.Milliseconds())
+		t.Logf("%.2f %% of one core over %s, looking for new connections every %s ms at the end", 100*share, passed, after["sample_period_ms"])
+		require.Greater(t, number(t, after, "samples"), number(t, before, "samples"))
+		if share < budget {
+			return
+		}
+		require.Less(t, attempt, attempts, "the whole sensor takes no more than cpu_budget allows for TCP")
+	}
 }
