@@ -110,6 +110,9 @@ type EBPF struct {
 	lost    uint64
 	hears   bool // or has tried to
 
+	waiting   rendezvous // for samplers, with records that are there
+	interrupt func()     // ends the wait for more
+
 	state       sync.Mutex
 	connections map[uint64]*traced // by cookie, guarded by state
 }
@@ -143,7 +146,7 @@ func NewEBPF(cfg EBPFConfig) (*EBPF, error) {
 	if err != nil {
 		return nil, refused("ebpf", err)
 	}
-	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino, attached: attached,
+	e := &EBPF{cfg: cfg, tracer: tracer, level: Connections, netns: own.Ino, attached: attached, interrupt: tracer.Interrupt,
 		connections: make(map[uint64]*traced)}
 	e.counters = Stats{Name: "ebpf", Protocol: "tcp", Quality: send.Aggregated}
 	if tracer.Sends() {
@@ -202,7 +205,8 @@ func (e *EBPF) loop(ctx context.Context) error {
 			wait *= flushPeriods
 		}
 		e.tracer.SetDeadline(time.Now().Add(wait))
-		if ctx.Err() != nil {
+		awaited := e.waiting.awaited()
+		if awaited || ctx.Err() != nil {
 			e.tracer.SetDeadline(time.Now()) // report what is there, and go
 		}
 		silent = true
@@ -216,6 +220,9 @@ func (e *EBPF) loop(ctx context.Context) error {
 			}
 			silent = false
 			e.handle(&event)
+		}
+		if awaited {
+			e.waiting.release()
 		}
 		now := boottime.Now()
 		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {

@@ -14,6 +14,7 @@ const remembered = 10 * time.Second
 // traced is what is known of a TCP connection opened since the programs were attached.
 type traced struct {
 	owner    bpf.Owner
+	before   bool          // the opposite: a sampler tells of it, for it was there before the programs
 	opened   bool          // its Open is emitted; else only a sampler has seen it
 	told     uint64        // payload emitted, by us or by a sampler
 	received uint64        // as samplers emitted it
@@ -38,10 +39,25 @@ func (e *EBPF) Owner(cookie uint64) (bpf.Owner, bool) {
 // the end. The clocks of samplers of what was sent must start at zero with the connection.
 func (e *EBPF) Backfill(emit Emit) Emit {
 	return func(s send.Send) {
-		if s.Socket.Protocol != send.TCP || e.passes(&s) {
-			emit(s)
+		if s.Socket.Protocol == send.TCP {
+			if !e.knows(s.Socket.Cookie) {
+				e.waiting.wait(settleFor, e.interrupt) // our record may be on its way
+			}
+			if !e.passes(&s) {
+				return
+			}
 		}
+		emit(s)
 	}
+}
+
+// settleFor bounds the wait for the records that are there when a sampler tells of a connection not known yet.
+const settleFor = 100 * time.Millisecond
+
+func (e *EBPF) knows(cookie uint64) bool {
+	e.state.Lock()
+	defer e.state.Unlock()
+	return e.connections[cookie] != nil
 }
 
 func (e *EBPF) passes(s *send.Send) bool {
@@ -50,7 +66,10 @@ func (e *EBPF) passes(s *send.Send) bool {
 	c := e.connections[s.Socket.Cookie]
 	switch {
 	case c == nil && (s.Kind != send.Open && s.Kind != send.Failed || s.At < e.attached):
-		return true // it was there before the programs
+		if len(e.connections) < e.cfg.MaxSockets {
+			e.connections[s.Socket.Cookie] = &traced{before: true, ended: ending(s)}
+		}
+		return true
 	case c == nil:
 		if len(e.connections) < e.cfg.MaxSockets { // the sampler was faster: our record is on its way
 			e.connections[s.Socket.Cookie] = &traced{ended: ending(s)}
@@ -58,7 +77,7 @@ func (e *EBPF) passes(s *send.Send) bool {
 		return false
 	case !c.opened:
 		c.ended = ending(s)
-		return false
+		return c.before
 	case c.ended != 0 || s.Kind != send.Data || e.level == EverySend:
 		return false
 	}

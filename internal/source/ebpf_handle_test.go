@@ -24,6 +24,7 @@ func handler(level Level) (*EBPF, *[]send.Send) {
 	e := &EBPF{cfg: EBPFConfig{MaxSockets: 1000, EphemeralFrom: 32768}, level: level,
 		connections: make(map[uint64]*traced)}
 	e.emit = func(s send.Send) { got = append(got, s) }
+	e.interrupt = e.waiting.release // no record is on its way
 	return e, &got
 }
 
@@ -153,6 +154,17 @@ func TestBackfillPassesWhatWasThereBefore(t *testing.T) {
 	sampler(send.Send{Kind: send.Close, Socket: old})
 	sampler(send.Send{Kind: send.Open, Socket: send.Socket{Cookie: 1, Protocol: send.UDP}})
 	require.Len(t, *got, 3)
+
+	// the record of a connection can be on its way when a sampler already tells of its payload
+	late := tcpEvent(bpf.Opened, 1000)
+	e.interrupt = func() {
+		e.handle(late)
+		e.waiting.release()
+	}
+	sampler(send.Send{Kind: send.Data, Bytes: 10, Socket: send.Socket{Cookie: late.Cookie, Protocol: send.TCP, Remote: there}})
+	require.Len(t, *got, 4, "its Open, and no payload")
+	e.interrupt = e.waiting.release
+	*got = (*got)[:3]
 
 	// a sampler that was there before the programs tells of a connection that was as well
 	e.attached = 1000

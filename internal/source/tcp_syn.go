@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -81,9 +80,7 @@ type syns struct {
 	reading allowance
 	queries []sockdiag.Query
 	found   []send.Socket
-
-	mu      sync.Mutex
-	settled chan struct{} // closed once all SYNs that are there have been looked at; nil if nobody waits for that
+	waiting rendezvous
 }
 
 func newSYNs(cfg TCPConfig) (*syns, error) {
@@ -104,7 +101,7 @@ func (s *syns) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.conn.Interrupt)()
 	err := s.loop(ctx)
 	s.handled.Store(math.MaxInt64) // whoever waits would do so in vain
-	s.release()
+	s.waiting.release()
 	return errors.Join(err, s.conn.Close(), s.diag.Close())
 }
 
@@ -116,7 +113,7 @@ func (s *syns) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !s.awaited() {
+		if !s.waiting.awaited() {
 			if _, err := s.conn.Wait(); err != nil {
 				return refused("packet", err)
 			}
@@ -126,7 +123,7 @@ func (s *syns) loop(ctx context.Context) error {
 		}
 		if s.reading.owes(boottime.Now()) > 0 {
 			s.handled.Store(math.MaxInt64) // nobody waits for this
-			s.release()
+			s.waiting.release()
 			s.reading.rest(ctx)
 			s.handled.Store(0)
 		}
@@ -136,14 +133,14 @@ func (s *syns) loop(ctx context.Context) error {
 // drain looks at all SYNs that are there.
 func (s *syns) drain() error {
 	for {
-		waiting, now := s.awaited(), boottime.Now()
+		awaited, now := s.waiting.awaited(), boottime.Now()
 		if err := s.receive(); err != nil {
 			return err
 		}
 		if len(s.queries) == 0 {
 			s.handled.Store(int64(now))
-			if waiting {
-				s.release()
+			if awaited {
+				s.waiting.release()
 			}
 			drops, err := s.conn.Drops()
 			s.lost.Store(drops)
@@ -201,36 +198,7 @@ func (s *syns) look() error {
 
 // settle waits, for a moment, until every SYN sent by then has been looked at.
 func (s *syns) settle(by boottime.Time) {
-	if s.handled.Load() >= int64(by) {
-		return
-	}
-	s.mu.Lock()
-	if s.settled == nil {
-		s.settled = make(chan struct{})
-	}
-	settled := s.settled
-	s.mu.Unlock()
-	s.conn.Interrupt()
-	timer := time.NewTimer(s.patience)
-	defer timer.Stop()
-	select {
-	case <-settled:
-	case <-timer.C:
-	}
-}
-
-func (s *syns) awaited() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.settled != nil
-}
-
-// release lets go who waits.
-func (s *syns) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.settled != nil {
-		close(s.settled)
-		s.settled = nil
+	if s.handled.Load() < int64(by) {
+		s.waiting.wait(s.patience, s.conn.Interrupt)
 	}
 }

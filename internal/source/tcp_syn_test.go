@@ -78,7 +78,7 @@ func TestTriggeredTCPTellsTheEndAfterTheBeginning(t *testing.T) {
 	c := dial(t, to)
 	s := <-entered
 	c.Close()
-	require.Eventually(t, tcp.syns.awaited, patience, time.Millisecond)
+	require.Eventually(t, tcp.syns.waiting.awaited, patience, time.Millisecond)
 	require.Empty(t, r.of(to))
 	close(leave)
 	require.Equal(t, s.Cookie, r.await(t, send.Close, to, 1)[0].Socket.Cookie)
