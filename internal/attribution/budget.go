@@ -49,3 +49,12 @@ func sinceBoot() int64 {
 	}
 	return ts.Nano()
 }
+
+// threadTime is the CPU time the calling thread has used.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -2,6 +2,7 @@ package attribution
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"time"
 
@@ -38,8 +39,12 @@ type outcome struct {
 	former   process.ID    // the process last seen to hold the socket
 }
 
-// find looks for the holder of a socket where it is most likely first.
+// find looks for the holder of a socket where it is most likely first. It is charged the CPU time of its thread: on a busy host
+// more time than that passes.
 func (s *scanner) find(q quest) (h holder, o outcome, found bool) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadTime()
 	q.began = sinceBoot()
 	s.budget.refill(q.began)
 	s.index.want(q.inode)
@@ -54,16 +59,16 @@ func (s *scanner) find(q quest) (h holder, o outcome, found bool) {
 	if err := s.list(); err != nil {
 		return h, o, false
 	}
-	s.budget.spend(time.Duration(sinceBoot() - q.began))
+	s.budget.spend(threadTime() - began)
 	if h, found = s.likely(q); found {
 		return s.opener(h, q), o, true
 	}
 	if o.deferred = !s.budget.some(); o.deferred || !full {
 		return h, o, false
 	}
-	began := sinceBoot()
+	began = threadTime()
 	o.full, o.complete = true, s.scanAll(q)
-	o.cost = time.Duration(sinceBoot() - began)
+	o.cost = threadTime() - began
 	h, found = s.index.find(q.inode)
 	return h, o, found
 }

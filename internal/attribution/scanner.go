@@ -3,7 +3,6 @@ package attribution
 import (
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
@@ -131,8 +130,8 @@ func (s *scanner) excuse(pid int32, err error) *candidate {
 
 // scan indexes the sockets c holds. Afterwards nothing an earlier scan of c noted counts any more.
 func (s *scanner) scan(c *candidate) {
-	began := sinceBoot()
-	defer func() { s.budget.spend(time.Duration(sinceBoot() - began)) }()
+	began, cost := sinceBoot(), threadTime()
+	defer func() { s.budget.spend(threadTime() - cost) }()
 	p, err := s.fs.OpenPID(c.id.PID)
 	if err == nil {
 		defer p.Close()

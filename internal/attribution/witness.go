@@ -236,12 +236,3 @@ func lag() int64 {
 	}
 	return sinceBoot() - ts.Nano()
 }
-
-// threadTime is the CPU time the calling thread has used.
-func threadTime() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
-}

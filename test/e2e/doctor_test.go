@@ -78,7 +78,7 @@ func TestDoctor(t *testing.T) {
 			"cgroup/recvmsg6": "refused with errno 2 (no such file or directory)", "cgroup": ""}, "read from the memory of the program"},
 		{"without privilege", "", asNobody, map[string]string{"CAP_BPF": "absent", "CAP_NET_RAW": "absent",
 			"tp_btf/sock_send_length": "refused with errno 1 (operation not permitted)"}, "stay unattributed"},
-		{"hidepid", "mount -o remount,hidepid=2 /proc", asNobody, map[string]string{"hidepid": "hides processes"},
+		{"hidepid", "mount -t proc -o hidepid=2 proc /proc", asNobody, map[string]string{"hidepid": "hides processes"},
 			"hidepid hides other users' processes"},
 	}
 	for _, tt := range tests {
