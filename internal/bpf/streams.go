@@ -80,7 +80,7 @@ func (s *streams) word(slot uint32, at int) *atomic.Uint64 {
 
 // find returns what is known of the stream that was born then and has, or had, the slot; nil if it is gone.
 func (s *streams) find(slot uint32, born uint64) *known {
-	if slot == 0 || recordSize*int(slot) >= len(s.slots) {
+	if slot == 0 || born == 0 || recordSize*int(slot) >= len(s.slots) {
 		return nil
 	}
 	for int(slot) >= len(s.known) {
@@ -115,12 +115,17 @@ func (s *streams) sent(e *Event, report []byte) bool {
 	return true
 }
 
-// latest is when a send at the latest was that the programs dated so many ticks after a report.
+// latest is when a send was at the latest that the programs dated so many ticks after a report. Between threads that send at a
+// time, ticks may be negative.
 func (s *streams) latest(report int64, ticks uint64, now int64) int64 {
-	if report == 0 {
+	switch after := max(int64(ticks), 0); {
+	case report == 0:
 		return 0
+	case after >= (now-report)/int64(s.tick):
+		return now
+	default:
+		return report + (after+1)*int64(s.tick)
 	}
-	return min(report+int64(ticks+1)*int64(s.tick), now)
 }
 
 // ended takes the stream of the opener out of the record of its connection: its slot ends with the next Flush.
