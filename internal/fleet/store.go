@@ -41,8 +41,8 @@ type Store struct {
 	loading
 }
 
-// Open makes or opens the database. Memory is bounded whatever is loaded: a page cache of 32 MiB,
-// one line, and the rows of an answer.
+// Open makes or opens the database. Loading takes bounded memory whatever is loaded: a page cache
+// of 32 MiB and one line. A query takes as much again for each sort, and the rows of its answer.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	if config.MaxRows <= 0 {
 		config.MaxRows = defaultMaxRows

@@ -16,8 +16,9 @@ import (
 
 // clickhouse is ClickHouse in a process of node.
 type clickhouse struct {
-	in  io.Writer
-	out *bufio.Reader
+	node *os.Process
+	in   io.Writer
+	out  *bufio.Reader
 }
 
 func newClickHouse(t *testing.T, now int64) engine {
@@ -48,7 +49,7 @@ func startClickHouse(t *testing.T, config ...string) *clickhouse {
 		in.Close() // it ends with its input
 		_ = cmd.Wait()
 	})
-	return &clickhouse{in, bufio.NewReader(out)}
+	return &clickhouse{cmd.Process, in, bufio.NewReader(out)}
 }
 
 func (c *clickhouse) settle(t testing.TB, now int64) {
@@ -56,6 +57,8 @@ func (c *clickhouse) settle(t testing.TB, now int64) {
 }
 
 func (c *clickhouse) name() string { return "clickhouse" }
+
+func (c *clickhouse) pid() int { return c.node.Pid }
 
 // exec runs statements that end with a semicolon at the end of a line.
 func (c *clickhouse) exec(t testing.TB, script string) {

@@ -34,12 +34,17 @@ hello
 // nul has a character that PostgreSQL's jsonb does not know, and what only looks like it.
 const nul = `{"name":"x","hostIdentifier":"nul","unixTime":1,"columns":{"path":"a\\\u0000","script":"\\u0000"},"action":"added"}`
 
-// everything selects all columns but the two whose spelling is each engine's own.
-func everything() string {
-	names := []string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
+func columnNames() []string {
+	var names []string
 	for _, c := range fleet.Columns() {
 		names = append(names, c.Name)
 	}
+	return names
+}
+
+// everything selects all columns but the two whose spelling is each engine's own.
+func everything() string {
+	names := append([]string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}, columnNames()...)
 	return "SELECT " + strings.Join(names, ", ") + " FROM beacon_results ORDER BY unix_time, host, action, signature, path, level"
 }
 

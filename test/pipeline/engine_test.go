@@ -19,6 +19,8 @@ import (
 // engine is a database with the tables of fleet.Schema in it.
 type engine interface {
 	name() string
+	// pid is the process that does the work, or starts those that do.
+	pid() int
 	// exec runs a script.
 	exec(t testing.TB, script string)
 	// query runs one statement and returns its rows, NULL as the empty string.

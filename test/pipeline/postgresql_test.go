@@ -39,6 +39,8 @@ func newPostgreSQL(t *testing.T, now int64) engine {
 
 func (p *postgresql) name() string { return "postgresql" }
 
+func (p *postgresql) pid() int { return p.server.Process.Pid }
+
 // command is a command as the user postgres, or nobody where there is none, if we are root: the server refuses to be.
 func (p *postgresql) command(t testing.TB, name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.bin, name), args...)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ func newSQLite(t *testing.T, now int64) engine {
 }
 
 func (s *sqlite) name() string { return "sqlite" }
+
+func (s *sqlite) pid() int { return os.Getpid() }
 
 func (s *sqlite) exec(t testing.TB, script string) {
 	t.Fatal("the store of beaconwatch.ext only reads")
