@@ -4,7 +4,6 @@ package export
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -67,16 +66,6 @@ func moment(seconds string) string {
 		return ""
 	}
 	return time.Unix(v, 0).UTC().Format(time.RFC3339)
-}
-
-func list(s string) []string {
-	var all []string
-	for one := range strings.SplitSeq(s, ",") {
-		if one = strings.TrimSpace(one); one != "" {
-			all = append(all, one)
-		}
-	}
-	return all
 }
 
 // protocolName is the name of an IP protocol number (IANA).
