@@ -136,7 +136,7 @@ func TestFewBeatsAreInsufficient(t *testing.T) {
 	r, few := source(4), 0
 	for range 200 {
 		res := s.Score(renewal(10, jittered(r, 60, .7), constant(151)))
-		require.Equal(t, res.Beats < max(DefaultMinBeats, sufficientBeats(res.Jitter)), res.Insufficient)
+		require.Equal(t, res.Beats < max(DefaultMinBeats, SufficientBeats(res.Jitter)), res.Insufficient)
 		if res.Insufficient && res.Beats >= DefaultMinBeats {
 			few++
 		}

@@ -25,7 +25,7 @@ const (
 	// DefaultPayloadLengthVariance: ATT&CK suggests ±5 %. Measured, ±5 % to ±25 % rank generated and real flows alike (AUC
 	// within .001), because narrower bands inside are tried too; ±10 % leaves room for counters and short padding.
 	DefaultPayloadLengthVariance = 0.10
-	// DefaultMinBeats: with five beats even a perfect rhythm is within reach of chance (see sufficientBeats).
+	// DefaultMinBeats: with five beats even a perfect rhythm is within reach of chance (see SufficientBeats).
 	DefaultMinBeats = 6
 	// DefaultThreshold is the shipped alert threshold on Result.Score.
 	DefaultThreshold = 0.5

@@ -25,7 +25,7 @@ func (s *Scorer) verdict(res *Result, f Series, found rhythm, size sizeBand, unc
 	res.Evidence = found.evidenceWith(size)
 	res.Score = 1 / (1 + math.Exp(-(res.Evidence-scoreMiddle)/scoreScale))
 
-	enough := sufficientBeats(res.Jitter)
+	enough := SufficientBeats(res.Jitter)
 	res.Insufficient = res.Beats < max(s.config.MinBeats, enough)
 	if res.Beats < s.config.MinBeats {
 		res.Score = min(res.Score, belowThreshold*s.config.Threshold)
@@ -74,8 +74,8 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(min(max(seconds, 0)*float64(time.Second), math.MaxInt64/2))
 }
 
-// sufficientBeats is how many beats a rhythm of this jitter needs before anything can tell it from chance.
-func sufficientBeats(jitter float64) int {
+// SufficientBeats is how many beats a rhythm of this jitter needs before anything can tell it from chance.
+func SufficientBeats(jitter float64) int {
 	switch {
 	case jitter <= 0.2:
 		return 6

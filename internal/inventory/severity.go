@@ -53,6 +53,15 @@ var severities = [...][4]Severity{
 	uniform:   {Low, Medium, High, High},
 }
 
+// WouldBe is the grade of what no rule covers, with that rhythm and suspicions of those weights: the table, for explanations.
+func WouldBe(r Rhythm, weights ...int) Severity {
+	sum, heaviest := 0, 0
+	for _, w := range weights {
+		sum, heaviest = sum+w, max(heaviest, w)
+	}
+	return grade(false, rhythmOf(r), sum, heaviest)
+}
+
 // graveWeight is that of a suspicion which is worth a look by itself, whatever the rhythm.
 const graveWeight = 5
 

@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"boottime":    {},
 	"figure":      {},
 	"export":      {},
+	"baseline":    {"figure", "inventory", "process", "send"},
 	"logfile":     {},
 	"jsonscan":    {},
 	"process":     {},
