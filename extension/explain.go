@@ -91,18 +91,19 @@ func explainScore(b *strings.Builder, r map[string]string) {
 	interval := figure.Duration(time.Duration(n(r["interval_ms"])) * time.Millisecond)
 	b.WriteString("\nThe score\n")
 	if n(r["interval_ms"]) > 0 {
-		fmt.Fprintf(b, "  timing: %.0f %% of the gaps lie within ±%.0f %% of %s; %.0f %% would by chance. That is %s of %s nats.\n",
-			100*n(r["timing_share"]), 100*n(r["jitter"]), interval, 100*n(r["timing_chance"]), r["timing_evidence"], r["evidence"])
+		fmt.Fprintf(b, "  timing: %.0f %% of the gaps lie within ±%.0f %% of %s; %.0f %% would by chance: %s nats.\n",
+			100*n(r["timing_share"]), 100*n(r["jitter"]), interval, 100*n(r["timing_chance"]), r["timing_evidence"])
 	} else {
 		fmt.Fprintf(b, "  timing: no band of gaps holds more than chance would; %s check-ins.\n", r["beats"])
 	}
 	if n(r["size_bytes"]) > 0 {
-		fmt.Fprintf(b, "  sizes: %.0f %% of the payloads lie within ±%.0f %% of %s. That adds %s nats.\n", 100*n(r["size_share"]), 100*n(r["size_spread"]),
+		fmt.Fprintf(b, "  sizes: %.0f %% of the payloads lie within ±%.0f %% of %s: %s nats, counted because the timing is regular.\n", 100*n(r["size_share"]), 100*n(r["size_spread"]),
 			figure.Bytes(n(r["size_bytes"])), r["size_evidence"])
 	}
 	if n(r["failed_share"]) > 0 {
 		fmt.Fprintf(b, "  %.0f %% of the attempts never connected.\n", 100*n(r["failed_share"]))
 	}
+	fmt.Fprintf(b, "  together, each with its weight: %s nats of evidence, which is a score of %s.\n", r["evidence"], r["score"])
 	b.WriteString("What would change it\n")
 	least := beacon.SufficientBeats(n(r["jitter"]))
 	switch beats := int(n(r["beats"])); {
