@@ -20,18 +20,19 @@ const roleVariable = "BEACONWATCH_E2E_ROLE"
 
 // roles are the parts that processes of their own must play.
 var roles = map[string]func() error{
-	"sender":   playSender,
-	"failing":  playFailing,
-	"holder":   playHolder,
-	"quic":     playQUIC,
-	"frame":    playFrame,
-	"volley":   playVolley,
-	"echoes":   playEchoes,
-	"stub":     playStub,
-	"asker":    playAsker,
-	"listener": playListener,
-	"host":     playHost,
-	"filtered": playFiltered,
+	"sender":    playSender,
+	"failing":   playFailing,
+	"holder":    playHolder,
+	"quic":      playQUIC,
+	"multipath": playMultipath,
+	"frame":     playFrame,
+	"volley":    playVolley,
+	"echoes":    playEchoes,
+	"stub":      playStub,
+	"asker":     playAsker,
+	"listener":  playListener,
+	"host":      playHost,
+	"filtered":  playFiltered,
 }
 
 // workshop is the directory of the binaries and of every test's files. TestMain sets it once.

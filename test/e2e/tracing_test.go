@@ -17,10 +17,17 @@ func tracing(t *testing.T) *sensor {
 	return sensorAt(t, nil, "L3")
 }
 
-// sensorAt starts a sensor that must reach a level. Where this kernel refuses, the test cannot run.
+// sensorAt starts a sensor in a namespace that stands on a level, which this kernel may refuse.
 func sensorAt(t *testing.T, where *namespace, level string, args ...string) *sensor {
 	t.Helper()
 	s := newSensor(t, where, append([]string{"--level", level}, args...)...)
+	s.standsOn(t, level)
+	return s
+}
+
+// standsOn waits until the sensor has a level, which must be the one.
+func (s *sensor) standsOn(t *testing.T, level string) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		return one(t, s, "SELECT level FROM beacon_sensor_status")["level"] != "none"
 	}, patience, 20*time.Millisecond)
@@ -28,7 +35,6 @@ func sensorAt(t *testing.T, where *namespace, level string, args ...string) *sen
 	if status["level"] != level {
 		lacking(t, "this kernel grants level %s only: %s", status["level"], status["level_reason"])
 	}
-	return s
 }
 
 // TestOneShotProcessesAtL3: 100 processes connect, send, wait 60 ms for an answer, as curl from a timer does, and exit. Between
