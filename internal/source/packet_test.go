@@ -66,8 +66,9 @@ func TestPacketDatagrams(t *testing.T) {
 
 func TestForwards(t *testing.T) {
 	enterNamespace(t)
-	require.False(t, forwards(0))
 	const routing = "/proc/sys/net/ipv4/ip_forward"
+	require.NoError(t, os.WriteFile(routing, []byte("0"), 0)) // a new namespace begins as its host is
+	require.False(t, forwards(0))
 	require.NoError(t, os.WriteFile(routing, []byte("1"), 0))
 	require.True(t, forwards(0))
 	require.NoError(t, os.WriteFile(routing, []byte("0"), 0))
