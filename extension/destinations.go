@@ -16,7 +16,7 @@ import (
 type destinations struct {
 	subnets atomic.Pointer[[]netip.Prefix]
 	local   atomic.Pointer[listeners]
-	find    func() listeners
+	find    func(former listeners) listeners
 }
 
 func newDestinations() *destinations {
@@ -70,7 +70,11 @@ func (d *destinations) run(ctx context.Context) error {
 // refresh keeps the last known subnets if the interfaces cannot be read.
 func (d *destinations) refresh() {
 	if d.find != nil {
-		local := d.find()
+		var former listeners
+		if local := d.local.Load(); local != nil {
+			former = *local
+		}
+		local := d.find(former)
 		d.local.Store(&local)
 	}
 	addrs, err := net.InterfaceAddrs()

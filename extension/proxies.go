@@ -31,12 +31,18 @@ type listeners struct {
 	servers map[process.Program]bool
 }
 
-// find looks for them.
-func (p proxyFinder) find() listeners {
+// find looks for them. A program that has listened is a server for as long as it talks, so that an owner who cannot be found
+// for once changes no row.
+func (p proxyFinder) find(former listeners) listeners {
 	found := listeners{proxies: map[send.Destination]bool{}, servers: map[process.Program]bool{}}
 	talkers := p.talkers()
 	if len(talkers) == 0 {
 		return found
+	}
+	for program := range former.servers {
+		if talkers[program] {
+			found.servers[program] = true
+		}
 	}
 	for _, l := range allListeners() {
 		_, program, ok := p.resolver.Owner(l, 0)

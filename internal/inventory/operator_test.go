@@ -153,3 +153,30 @@ func TestDomainsNeedAName(t *testing.T) {
 		require.Equal(t, want, set.Judge(&s).Expected, name)
 	}
 }
+
+func TestARuleWithoutAFileDoesNotReachTemporaryDirectories(t *testing.T) {
+	set := judging(t, "rules:\n"+operatorRule("unit", "program: {systemd_unit: updater.service}", "destinations: any", "period: any"))
+	s := implant()
+	require.EqualValues(t, 1, set.Judge(&s).Expected)
+	s.Process.Program.Path = "/tmp/x"
+	v := set.Judge(&s)
+	require.EqualValues(t, 0, v.Expected)
+	require.Contains(t, v.Reason, "operator rule unit does not apply: it names no file, and it runs from a directory that anybody may write to")
+}
+
+func TestWhatIf(t *testing.T) {
+	set := judging(t, "")
+	s := implant()
+	rule := "rules:\n" + operatorRule("updater", "program: {path: /opt/updater/updaterd}", "destinations: any", "period: 1m")
+	more, err := set.With("what-if.yaml", []byte(rule))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, more.Judge(&s).Expected)
+	require.EqualValues(t, 0, set.Judge(&s).Expected)
+	time := chronyd()
+	more.Judge(&time)
+	for _, r := range set.Rules() {
+		require.Zero(t, r.LastUsed(), "a question is no use")
+	}
+	_, err = set.With("what-if.yaml", []byte("rules:\n"+operatorRule("x", "program: {path: /usr/bin/curl}", "destinations: any", "period: 1m")))
+	require.ErrorContains(t, err, "what-if.yaml:2:11: /usr/bin/curl does whatever it is told")
+}

@@ -43,6 +43,9 @@ func (r *Rule) disqualified(s *Subject) *objection {
 			return &objection{code, word(code).Meaning}
 		}
 	}
+	if len(r.program[byPath]) == 0 && len(r.program[bySHA256]) == 0 && openDirectory(s.Process.Program.Path) {
+		return &objection{WorldWritablePath, "it names no file, and " + word(WorldWritablePath).Meaning}
+	}
 	return nil
 }
 
