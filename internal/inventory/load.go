@@ -57,6 +57,23 @@ func Load(f Files) (*Set, error) {
 	return set, nil
 }
 
+// Parse makes a set of one file of rules alone, as if it were all the operator has, to see what it would do on a host with the
+// roles. The error is Invalid, with name as the file.
+func Parse(name string, text []byte, roles []string) (*Set, error) {
+	file, findings := decode(name, Operator, text)
+	if len(findings) > 0 {
+		return nil, Invalid(findings)
+	}
+	if !file.appliesTo(roles) {
+		file.rules = nil
+	}
+	set, findings := newSet(file.rules)
+	if len(findings) > 0 {
+		return nil, Invalid(findings)
+	}
+	return set, nil
+}
+
 func readShipped(from fs.FS, dir string, source Source, take func(string, Source, []byte)) error {
 	if from == nil {
 		return nil

@@ -164,19 +164,16 @@ func TestARuleWithoutAFileDoesNotReachTemporaryDirectories(t *testing.T) {
 	require.Contains(t, v.Reason, "operator rule unit does not apply: it names no file, and it runs from a directory that anybody may write to")
 }
 
-func TestWhatIf(t *testing.T) {
-	set := judging(t, "")
-	s := implant()
-	rule := "rules:\n" + operatorRule("updater", "program: {path: /opt/updater/updaterd}", "destinations: any", "period: 1m")
-	more, err := set.With("what-if.yaml", []byte(rule))
+func TestOneFileAlone(t *testing.T) {
+	rule := "role: web server\nrules:\n" + operatorRule("updater", "program: {path: /opt/updater/updaterd}", "destinations: any", "period: 1m")
+	s, time := implant(), chronyd()
+	set, err := Parse("what-if.yaml", []byte(rule), []string{"web server"})
 	require.NoError(t, err)
-	require.EqualValues(t, 1, more.Judge(&s).Expected)
+	require.EqualValues(t, 1, set.Judge(&s).Expected)
+	require.EqualValues(t, 0, set.Judge(&time).Expected, "without a catalogue")
+	set, err = Parse("what-if.yaml", []byte(rule), []string{"bastion"})
+	require.NoError(t, err)
 	require.EqualValues(t, 0, set.Judge(&s).Expected)
-	time := chronyd()
-	more.Judge(&time)
-	for _, r := range set.Rules() {
-		require.Zero(t, r.LastUsed(), "a question is no use")
-	}
-	_, err = set.With("what-if.yaml", []byte("rules:\n"+operatorRule("x", "program: {path: /usr/bin/curl}", "destinations: any", "period: 1m")))
+	_, err = Parse("what-if.yaml", []byte("rules:\n"+operatorRule("x", "program: {path: /usr/bin/curl}", "destinations: any", "period: 1m")), nil)
 	require.ErrorContains(t, err, "what-if.yaml:2:11: /usr/bin/curl does whatever it is told")
 }

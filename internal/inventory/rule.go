@@ -43,7 +43,7 @@ type Rule struct {
 	tolerates    []Code
 	updates      bool // the file may change without its package saying so
 	fingerprint  string
-	lastUsed     *atomic.Int64 // Unix time
+	lastUsed     atomic.Int64 // Unix time
 }
 
 // ruleText is what a rule says, in the form that hashes and rows show.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -32,7 +31,6 @@ func newSet(rules []*Rule) (*Set, []Finding) {
 	}
 	set := &Set{rules: rules, index: newIndex(rules), alikes: alikes{}, hash: hashOf(rules)}
 	for _, r := range rules {
-		r.lastUsed = new(atomic.Int64)
 		if r.Source != Operator && !r.Unexpected {
 			set.alikes.add(r)
 		}
@@ -96,25 +94,6 @@ func hashOf(rules []*Rule) string {
 	slices.Sort(prints)
 	sum := sha256.Sum256([]byte(strings.Join(prints, "\n")))
 	return hex.EncodeToString(sum[:])
-}
-
-// With returns a set that has the rules of one more file of the operator's, to see what they would do. It remembers nothing of
-// what this set was used for.
-func (set *Set) With(file string, text []byte) (*Set, error) {
-	decoded, findings := decode(file, Operator, text)
-	if len(findings) > 0 {
-		return nil, Invalid(findings)
-	}
-	rules := decoded.rules
-	for _, r := range set.rules {
-		again := *r
-		rules = append(rules, &again)
-	}
-	more, findings := newSet(rules)
-	if len(findings) > 0 {
-		return nil, Invalid(findings)
-	}
-	return more, nil
 }
 
 // Hash identifies the effective rules.
