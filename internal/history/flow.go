@@ -28,12 +28,13 @@ type flowKey struct {
 	id          process.ID
 	destination send.Destination
 	// unowned tells flows without a process apart, which all have the zero ID: their keys differ by user, or by host.
-	unowned Key
+	unowned *program
 }
 
-func flowKeyOf(key *Key, id process.ID, d send.Destination) flowKey {
+// flowKey returns the key of the flow of a process that runs p; p is nil if no such program is known yet.
+func (p *program) flowKey(id process.ID, d send.Destination) flowKey {
 	if id == (process.ID{}) {
-		return flowKey{destination: d, unowned: *key}
+		return flowKey{destination: d, unowned: p}
 	}
 	return flowKey{id: id, destination: d}
 }

@@ -96,7 +96,7 @@ func (r *Restorer) Flow(from *SavedFlow) error {
 	if p == nil || s.byID[p.id] != p {
 		return nil
 	}
-	k := flowKeyOf(&p.program.key, r.Process(from.Process), p.key.destination)
+	k := p.program.flowKey(r.Process(from.Process), p.key.destination)
 	if s.flows[k] != nil {
 		return nil // twice in the file
 	}

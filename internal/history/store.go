@@ -171,8 +171,11 @@ func (s *Store) join(prog *program, p *pair) {
 
 // flow finds the flow, and with it pair and program, by one look-up where all exist.
 func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
-	k := flowKeyOf(key, id, d)
-	if f := s.flows[k]; f != nil && f.pair.program.key == *key {
+	var known *program
+	if id == (process.ID{}) {
+		known = s.programs[*key]
+	}
+	if f := s.flows[known.flowKey(id, d)]; f != nil && f.pair.program.key == *key {
 		s.flowUse.MoveToBack(f.place)
 		return f
 	} else if f != nil { // the process has become another program (execve)
@@ -183,7 +186,7 @@ func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
 	if p.program.latest != id {
 		p.program.processes++ // a process that alternates with another counts again: an upper bound
 	}
-	return s.addFlow(p, k)
+	return s.addFlow(p, p.program.flowKey(id, d))
 }
 
 // addFlow makes the flow k of p, forgetting the one least recently used where there are too many.
