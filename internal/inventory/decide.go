@@ -1,6 +1,9 @@
 package inventory
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // finding is what the rules say of a subject. none: no rule names the program.
 type finding struct {
@@ -138,11 +141,11 @@ func (f *finding) sentence(v *Verdict) string {
 		b.WriteString("not expected: no rule names this program")
 	case f.objection != nil:
 		b.WriteString("not expected: " + rule() + " does not apply: " + f.objection.text)
-	case contains(f.codes, RuledOut):
+	case slices.Contains(f.codes, RuledOut):
 		b.WriteString("not expected: " + rule() + " says so")
-	case contains(f.codes, RuleExpired):
+	case slices.Contains(f.codes, RuleExpired):
 		b.WriteString("not expected: " + rule() + " expired after " + f.rule.lastDay())
-	case contains(f.codes, PeriodNotCovered):
+	case slices.Contains(f.codes, PeriodNotCovered):
 		b.WriteString("not expected: " + rule() + " covers every " + f.rule.Period() + " only")
 	default:
 		b.WriteString("not expected: " + rule() + " covers other destinations only")

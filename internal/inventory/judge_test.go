@@ -295,3 +295,63 @@ func TestLoadShippedAndRoles(t *testing.T) {
 	require.Equal(t, 4, count(""))
 	require.Equal(t, 5, count("bastion, web server"))
 }
+
+func TestNamesOfKernelThreads(t *testing.T) {
+	for _, tt := range []struct {
+		path, name, cmdline, pkg string
+		want                     bool
+	}{
+		{"/opt/x/updaterd", "updaterd", "/opt/x/updaterd -d", "", false},
+		{"/opt/x/updaterd", "kworker/0:1", "/opt/x/updaterd", "", true},
+		{"/opt/x/updaterd", "updaterd", "[kworker/0:1]", "", true},
+		{"/opt/x/updaterd", "updaterd", "[kthreadd] x", "", true},
+		{"/usr/bin/celery", "celery", "[celeryd: worker]", "celery", false},
+		{"/tmp/kworker", "kworker", "/tmp/kworker", "", true},
+		{"/usr/bin/kauditd-collector", "kauditd-collect", "kauditd-collector", "kauditd", false},
+		{"/usr/bin/[", "[", "[ -f x ]", "coreutils", false},
+	} {
+		s := implant()
+		s.Process.Program.Path, s.Process.Name, s.Process.Cmdline, s.Facts.Package = tt.path, tt.name, tt.cmdline, tt.pkg
+		require.Equal(t, tt.want, slices.Contains(suspicions(&s), KernelThreadName), tt)
+	}
+}
+
+func TestLineage(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*process.Info)
+		want   Code
+	}{
+		"a child of a web server":      {func(p *process.Info) { p.ParentPath = "/usr/sbin/php-fpm8.2" }, ParentWebServer},
+		"a grandchild of a web server": {func(p *process.Info) { p.ParentPath, p.GrandparentPath = "/usr/bin/dash", "/usr/sbin/nginx" }, ParentWebServer},
+		"its own worker":               {func(p *process.Info) { p.Program.Path, p.ParentPath = "/usr/sbin/nginx", "/usr/sbin/nginx" }, ""},
+		"a child of Tomcat": {func(p *process.Info) {
+			p.ParentPath, p.ParentCmdline = "/usr/lib/jvm/java-17/bin/java", "java org.apache.catalina.startup.Bootstrap"
+		}, ParentWebServer},
+		"a child of some java": {func(p *process.Info) {
+			p.ParentPath, p.ParentCmdline = "/usr/lib/jvm/java-17/bin/java", "java -jar app.jar"
+		}, ""},
+		"a child of PostgreSQL":      {func(p *process.Info) { p.ParentPath = "/usr/lib/postgresql/15/bin/postgres" }, ParentDatabase},
+		"a shell without a terminal": {func(p *process.Info) { p.ParentPath = "/usr/bin/bash" }, ParentShellNoTerminal},
+		"a service":                  {func(p *process.Info) { p.Parent.PID = 1 }, ""},
+		"left behind by a session":   {func(p *process.Info) { p.Parent.PID, p.SystemdUnit = 1, "session-4.scope" }, OrphanedDaemon},
+		"left behind by cron":        {func(p *process.Info) { p.Parent.PID, p.SystemdUnit = 1, "cron.service" }, OrphanedDaemon},
+		"cron itself": {func(p *process.Info) {
+			p.Parent.PID, p.SystemdUnit, p.Program.Path = 1, "cron.service", "/usr/sbin/cron"
+		}, ""},
+	} {
+		s := implant()
+		s.Process.Parent.PID, s.Process.ParentPath = 2000, "/usr/bin/supervisord"
+		tt.change(&s.Process)
+		var found []Code
+		for _, c := range suspicions(&s) {
+			if c == ParentWebServer || c == ParentDatabase || c == ParentShellNoTerminal || c == OrphanedDaemon {
+				found = append(found, c)
+			}
+		}
+		if tt.want == "" {
+			require.Empty(t, found, name)
+		} else {
+			require.Contains(t, found, tt.want, name)
+		}
+	}
+}

@@ -3,8 +3,6 @@ package inventory
 import (
 	"strings"
 	"time"
-
-	"github.com/beaconwatch/beaconwatch/internal/process"
 )
 
 const (
@@ -25,7 +23,7 @@ func suspicions(s *Subject) []Code {
 	}
 	file(s, note)
 	lineage(s, note)
-	note(KernelThreadName, !s.kernel() && pretendsKernel(&s.Process))
+	note(KernelThreadName, !s.kernel() && pretendsKernel(s))
 	note(InlineCode, isInline(s.Process.Program.Path, s.Process.Program.Script))
 	note(NewDestination, s.NewDestination)
 	return found
@@ -78,24 +76,20 @@ var kernelThreads = []string{"kworker", "kthreadd", "ksoftirqd", "migration/", "
 	"watchdog/", "jbd2/", "ext4-rsv", "xfsaild", "xfs-", "scsi_eh", "scsi_tmf", "irq/", "idle_inject", "oom_reaper",
 	"writeback", "kmpath", "ipv6_addrconf", "mm_percpu_wq", "slub_flushwq", "inet_frag_wq"}
 
-// pretendsKernel reports whether a process with an executable is named as a kernel thread: by the short name it shows, or
-// in brackets as the first word of its command line.
-func pretendsKernel(p *process.Info) bool {
-	if !p.Program.Attributed() {
-		return false
-	}
+// pretendsKernel reports whether a process with an executable is named as a kernel thread: in brackets as the first word of
+// its command line, by the short name it shows, or by a file that no package knows.
+func pretendsKernel(s *Subject) bool {
+	p, file := &s.Process, baseName(s.Process.Program.Path)
 	shown, _, _ := strings.Cut(p.Cmdline, " ")
-	inner, bracketed := strings.CutPrefix(shown, "[")
-	if bracketed && startsLikeKernel(strings.TrimSuffix(inner, "]")) {
+	if inner, bracketed := strings.CutPrefix(shown, "["); bracketed && startsLikeKernel(strings.TrimSuffix(inner, "]")) {
 		return true
 	}
-	// a program may honestly be called kworkerd: without brackets the name must be none of its file
-	return startsLikeKernel(p.Name) && !strings.HasPrefix(baseName(p.Program.Path), cutTo(p.Name, commLength-1)) ||
-		startsLikeKernel(baseName(p.Program.Path)) && strings.ContainsAny(baseName(p.Program.Path), "[]:")
+	if startsLikeKernel(file) { // a packaged program may honestly be called kauditd-collector
+		return s.Facts.PackageKnown && s.Facts.Package == ""
+	}
+	return startsLikeKernel(p.Name)
 }
 
 func startsLikeKernel(name string) bool {
 	return fits(kernelThreads, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
-
-func cutTo(s string, n int) string { return s[:min(len(s), n)] }

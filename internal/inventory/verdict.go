@@ -48,7 +48,7 @@ func (set *Set) Judge(s *Subject) Verdict {
 	}
 	f := set.decide(s)
 	v.Expected, v.NetworkFacing = 0, f.facing()
-	if f.covered || contains(f.codes, RuledOut) {
+	if f.covered || slices.Contains(f.codes, RuledOut) {
 		v.Rule, v.Source = f.rule.Name, f.rule.Source
 		f.rule.lastUsed.Store(s.Now.Unix())
 	}

@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -39,7 +40,7 @@ func (r *Rule) disqualified(s *Subject) *objection {
 	holds := [...]bool{s.memfd(), s.deleted(), f.Altered || f.ScriptAltered,
 		s.foreign() && len(r.program[byCgroup]) == 0 && len(r.program[byImage]) == 0, f.Preload}
 	for i, code := range disqualifying {
-		if holds[i] && !contains(r.tolerates, code) {
+		if holds[i] && !slices.Contains(r.tolerates, code) {
 			return &objection{code, word(code).Meaning}
 		}
 	}
@@ -47,15 +48,6 @@ func (r *Rule) disqualified(s *Subject) *objection {
 		return &objection{WorldWritablePath, "it names no file, and " + word(WorldWritablePath).Meaning}
 	}
 	return nil
-}
-
-func contains(codes []Code, c Code) bool {
-	for _, x := range codes {
-		if x == c {
-			return true
-		}
-	}
-	return false
 }
 
 // unverified checks that the process is what a shipped entry means, so that nothing can borrow the entry by its name: the
