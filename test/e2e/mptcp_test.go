@@ -73,13 +73,14 @@ func TestMPTCPIsCountedOnce(t *testing.T) {
 			host, outside := network(t)
 			s := sensorAt(t, host, level)
 			a := newActor(t, host, "multipath")
-			c := a.play(t, "multipath", multipathSink(t, outside))
+			to := multipathSink(t, outside)
+			c := a.play(t, "multipath", to)
 			a.finish(t, patience)
 			if contains(c.out, "plain TCP") {
 				lacking(t, "this kernel does not speak MPTCP")
 			}
 			require.EventuallyWithT(t, func(c *assert.CollectT) {
-				row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS n FROM process_outbound_stats WHERE remote_address = "+quoted(public4))
+				row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS n FROM process_outbound_stats WHERE remote_port = "+portOf(t, to))
 				require.EqualValues(c, multipathSends*multipathSize, number(c, row, "bytes"))
 				require.EqualValues(c, 1, number(c, row, "n"))
 			}, patience, 100*time.Millisecond)
