@@ -43,7 +43,7 @@ fuzz: ## every fuzz target for a few seconds (FUZZTIME)
 	  done; done
 
 e2e: build ## separation on labelled traffic, replayed traces, real processes through the real protocol
-	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/pack/... ./test/e2e/...
+	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/pack/... ./test/inventory/... ./test/e2e/...
 
 bench: ## benchmarks, each with its yardstick
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/bench/...
@@ -53,6 +53,9 @@ test-kills: ## kill the sensor 100 times with -9 under traffic (KILLS): nothing 
 
 corpus: ## how well scoring separates, side by side with published scorers
 	$(GO) run ./test/corpus/cmd/report
+
+grades: ## which severity labelled programs get: the confusion matrix, and what is graded against its label
+	$(GO) test -count=1 -v -run TestGrades ./test/inventory
 
 packs: ## write the packs and packs/tables.md from packs/queries/*.sql and the tables
 	$(GO) run ./packs/generate
