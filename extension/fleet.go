@@ -74,7 +74,7 @@ func (f *fleetLogs) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	config := fleet.Config{Path: f.db, Silent: f.silent}
+	config := fleet.Config{Path: f.db, Silent: f.silent, Views: packs.Cases}
 	if f.silent <= 0 {
 		return usagef("--silent_after is %v, it must be positive", f.silent)
 	}
@@ -195,6 +195,6 @@ func (f *fleetLogs) printSQL(w io.Writer, rollups []fleet.Rollup) error {
 	if err != nil {
 		return usagef("--show: there is no rollup and no engine %q; --list lists the rollups, engines are %s", f.show, strings.Join(fleet.Engines(), ", "))
 	}
-	_, err = io.WriteString(w, text)
+	_, err = io.WriteString(w, text+"\n"+packs.Cases)
 	return err
 }

@@ -29,6 +29,8 @@ type Config struct {
 	Now int64
 	// Silent is after how long without a line a host is silent; 0 is DefaultSilent.
 	Silent time.Duration
+	// Views is SQL that is run over the tables when the database is opened: what rollups share.
+	Views string
 	// MaxRows bounds the rows of an answer; 0 is 1 000 000.
 	MaxRows int
 }
@@ -86,7 +88,7 @@ func (s *Store) prepare(ctx context.Context, temporary bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.ExecContext(ctx, pragmas+schema); err != nil {
+	if _, err := s.db.ExecContext(ctx, pragmas+schema+s.config.Views); err != nil {
 		return err
 	}
 	names := []string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}

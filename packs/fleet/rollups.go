@@ -10,3 +10,8 @@ import "embed"
 //
 //go:embed *.sql
 var Rollups embed.FS
+
+// Cases makes the view that the rollups on cases read.
+//
+//go:embed schema/cases.sql
+var Cases string

@@ -42,7 +42,7 @@ func (l *logs) answer(t *testing.T, rollup string, now int, assets, columns stri
 
 func (l *logs) ask(t *testing.T, now int, assets, sql string) []string {
 	t.Helper()
-	s, err := fleet.Open(t.Context(), fleet.Config{Now: midnight + int64(now)})
+	s, err := fleet.Open(t.Context(), fleet.Config{Now: midnight + int64(now), Views: packs.Cases})
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Load(t.Context(), "-", strings.NewReader(l.String())))

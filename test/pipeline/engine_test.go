@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/fleet"
+	packs "github.com/beaconwatch/beaconwatch/packs/fleet"
 )
 
 // engine is a database with the tables of fleet.Schema in it.
@@ -52,7 +53,7 @@ func schema(t testing.TB, engine string) string {
 	t.Helper()
 	text, err := fleet.Schema(engine)
 	require.NoError(t, err)
-	return text
+	return text + "\n" + packs.Cases
 }
 
 // insert is the statement that lists assets.

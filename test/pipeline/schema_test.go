@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/fleet"
+	packs "github.com/beaconwatch/beaconwatch/packs/fleet"
 )
 
 const midnight = 1_794_096_000 // 2026-11-08, a Sunday
@@ -26,11 +29,14 @@ var replicated = regexp.MustCompile(`Replicated(\w*MergeTree)\([^)]*\)`)
 // Keeper, ON CLUSTER and replication, is only parsed, and left out of what is run.
 func TestClusterAnswersTheSame(t *testing.T) {
 	c := startClickHouse(t, write(t, filepath.Join(room(t), "config.xml"), cluster))
-	for statement := range strings.SplitSeq(strings.TrimSpace(schema(t, "clickhouse_cluster")), ";\n") {
+	text, err := fleet.Schema("clickhouse_cluster")
+	require.NoError(t, err)
+	for statement := range strings.SplitSeq(strings.TrimSpace(text), ";\n") {
 		require.Contains(t, statement, " ON CLUSTER '{cluster}'")
 		c.query(t, "EXPLAIN AST "+statement)
 		c.query(t, replicated.ReplaceAllString(strings.ReplaceAll(statement, " ON CLUSTER '{cluster}'", ""), "$1"))
 	}
+	c.exec(t, packs.Cases)
 	c.query(t, "ALTER TABLE beacon_result_rows REMOVE TTL")
 	const now = midnight + 72*3600
 	c.settle(t, now)

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/fleet"
+	packs "github.com/beaconwatch/beaconwatch/packs/fleet"
 )
 
 // sqlite is the store of "beaconwatch.ext fleet".
 type sqlite struct{ *fleet.Store }
 
 func newSQLite(t *testing.T, now int64) engine {
-	s, err := fleet.Open(t.Context(), fleet.Config{Now: now, Silent: silent * time.Second})
+	s, err := fleet.Open(t.Context(), fleet.Config{Now: now, Silent: silent * time.Second, Views: packs.Cases})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.Close() })
 	return &sqlite{s}

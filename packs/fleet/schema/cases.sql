@@ -1,4 +1,12 @@
-{{- define "cases" -}}
+-- One row for each case: a signature on a host, opened, updated, and open or closed (closed is empty while it is open).
+--
+-- case_id is stable for a signature and a host, whatever rows come and go under it. opened is the first row, updated the
+-- latest change, a dump after a restart of osquery being none. A case is closed when its last row was removed (removed),
+-- when it is not in a dump that osquery wrote after a restart or with a new epoch (restart), or when a snapshot that once
+-- had the signature has it no more (absent): osquery logs no removed row for what went away while it forgot.
+DROP VIEW IF EXISTS beacon_cases;
+
+CREATE VIEW beacon_cases AS
 WITH steps AS (
   SELECT host, query, alert_id, signature, severity, row_hash, utc, epoch, counter, action,
     lag(action) OVER (PARTITION BY host, query, row_hash
@@ -78,16 +86,4 @@ judged AS (
 SELECT host || '/' || alert_id AS case_id, host, alert_id, signature, CASE WHEN closed <> '' THEN 'closed' ELSE 'open' END AS state,
   CASE CASE WHEN closed <> '' THEN worst ELSE worst_open END WHEN 3 THEN 'high' WHEN 2 THEN 'medium' WHEN 1 THEN 'low' ELSE 'info' END AS severity,
   opened, CASE WHEN closed > changed THEN closed ELSE changed END AS updated, closed, closed_by, queries
-FROM judged
-{{- end -}}
-
-{{- define "cases view"}}
--- One row for each case: a signature on a host, opened, updated, and open or closed (closed is empty while it is open).
---
--- case_id is stable for a signature and a host, whatever rows come and go under it. opened is the first row, updated the
--- latest change, a dump after a restart of osquery being none. A case is closed when its last row was removed (removed),
--- when it is not in a dump that osquery wrote after a restart or with a new epoch (restart), or when a snapshot that once
--- had the signature has it no more (absent): osquery logs no removed row for what went away while it forgot.
-CREATE VIEW {{.}} AS
-{{template "cases"}};
-{{- end}}
+FROM judged;
