@@ -9,8 +9,8 @@
 // reading the gaps are laid out on a logarithmic scale, and for twelve widths from ±2 % to ±70 % the fullest band is found
 // (timing.go). A band is evidence as far as its share, bounded from below (Wilson), diverges (Kullback–Leibler) from the
 // most that could be there without a timer: the largest share any steady random sender puts into a band of that width, the
-// flow's own gaps smeared, and the tail of a falling density (chance.go, tail.go). What the search over widths, places and
-// readings costs is taken off, as is what stands for only a small part of the flow (standing.go), lies near the grid of
+// flow's own gaps smeared, the tail of a falling density, a random wait after a least time (chance.go, tail.go). What the
+// search over widths, places and readings costs is taken off, as is what stands for only a small part of the flow (standing.go), lies near the grid of
 // the clock (clock.go) or goes at the pace of round trips (pace.go).
 //
 // Where one band leaves doubt, richer patterns are tried, each at its own price: two periods, one after the other or mixed

@@ -4,8 +4,8 @@ import "math"
 
 // standing weighs a pattern of the given interval by what it explains of the flow, from 0 to 1. Gaps between the sends of
 // one request or between retries are regular too, but they are short and few, and between them nothing is regular. So the
-// marked gaps must make up a good part of all the time, or be many between one silence and the next; and they, with the
-// gaps that are two to five intervals long, a good part of the time that the flow was not silent. slack is the relative
+// marked gaps must make up a good part of all the time, or be many from one pause too long for missed beats to the next; and
+// they, with the gaps that are two to five intervals long, a good part of the time that the flow was not silent. slack is the relative
 // half-width of the pattern.
 func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 	in, sessions := 0, 1
@@ -18,7 +18,7 @@ func (r *reading) standing(marked []bool, interval, slack float64) float64 {
 			regular += g
 		}
 		if g > (missedMost+1)*interval {
-			sessions++ // more than missed beats
+			sessions++
 		}
 		if g > silence*interval {
 			continue
@@ -46,7 +46,7 @@ const (
 	// fairTime: a beacon that sleeps through nights and suspends still explains a quarter of the time it was watched.
 	// idleTime: what explains less than a twentieth says nothing about the flow.
 	idleTime, fairTime = 0.05, 0.25
-	// fewGaps and manyGaps: six gaps alike between two silences are a request of seven sends, twelve are a rhythm wherever
+	// fewGaps and manyGaps: six gaps alike between two pauses are a request of seven sends, twelve are a rhythm wherever
 	// they are.
 	fewGaps, manyGaps = 6.0, 12.0
 	// silence: a gap of more than thirty intervals is sleep, not traffic.

@@ -107,7 +107,7 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 
 // chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k
 // sorted gaps from index from on: be it a steady random sender, the flow's own gaps smeared, a tail that only falls, a
-// clock that cannot tell or a band that merging cut out (1).
+// random wait after a least time, a clock that cannot tell or a band that merging cut out (1).
 func (s *Scorer) chance(r *reading, from, k, w int, uncertainty float64) float64 {
 	width, poisson := s.widths.log[w], s.widths.chance[w]
 	middle := (r.sorted[from] + r.sorted[from+k-1]) / 2

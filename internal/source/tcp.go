@@ -87,6 +87,7 @@ type TCP struct {
 	pending   []notice
 	broken    int     // passes in a row
 	quiet     instant // when the notices were last known to be drained
+	unheard   bool    // some were lost since the last complete pass, which finds missing what they told of
 	full      pace
 	exact     pace
 	paying    *pace // that of the pass under way or the last one
@@ -172,7 +173,7 @@ func (t *TCP) loop(ctx context.Context) error {
 		switch now := boottime.Now(); {
 		case t.idle():
 			t.note()
-		case now >= t.full.due:
+		case t.unheard || now >= t.full.due:
 			err = t.sample()
 		case now >= t.exact.due:
 			err = t.sampleKnown()
@@ -187,7 +188,7 @@ func (t *TCP) loop(ctx context.Context) error {
 }
 
 // woken reports whether there is something to do that came before the deadline was set.
-func (t *TCP) woken(resting bool) bool { return t.following.any() || resting && !t.idle() }
+func (t *TCP) woken(resting bool) bool { return t.unheard || t.following.any() || resting && !t.idle() }
 
 // sample makes a complete pass, and plans from what it cost.
 func (t *TCP) sample() error {

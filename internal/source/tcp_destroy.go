@@ -70,7 +70,7 @@ func (t *TCP) collectNotices() error {
 		case errors.Is(err, sockdiag.ErrOverrun):
 			t.counters.Gaps++
 			t.counters.Lost = max(t.events.Drops(), t.counters.Lost+1)
-			t.full.due = boottime.Now() // what ended unheard is found missing
+			t.unheard = true
 		default:
 			return refused("tcp", err)
 		}

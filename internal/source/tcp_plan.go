@@ -73,7 +73,7 @@ func (c *costs) best(l ladder, discovery time.Duration) plan {
 	if c.total(best) <= c.budget {
 		return best
 	}
-	best = plan{period: max(best.period, c.affordable(0))}
+	best = plan{period: max(l.least, c.affordable(0))}
 	for levels := 1; levels <= maxLevels; levels++ {
 		p := c.reading(l, l.beat(best.period), levels)
 		for p.cost <= c.budget/2 && c.total(p) > c.budget {

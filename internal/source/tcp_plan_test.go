@@ -47,6 +47,8 @@ func TestPlan(t *testing.T) {
 		{"nobody is left", [maxLevels]int{}, time.Millisecond / 2, time.Minute, plan{period: time.Minute}},
 		{"a pass is cheaper than reading a thousand every second", [maxLevels]int{1, 0, 0, 0, 1000}, time.Millisecond, time.Minute,
 			plan{period: time.Second, levels: 1}},
+		{"too many active for the budget, and the passes of another source: complete passes tell of them",
+			[maxLevels]int{1000}, 500 * time.Microsecond, time.Hour, plan{period: tenth}},
 		{"all are too many even for passes", [maxLevels]int{20, 0, 0, 0, 50000}, 50 * time.Millisecond, time.Minute,
 			plan{period: 53 * tenth, levels: 1}},
 	}
@@ -76,6 +78,13 @@ func TestPlansKeepToTheBudget(t *testing.T) {
 		require.GreaterOrEqual(t, p.period, l.least)
 		if p.period > discovery {
 			require.Greater(t, c.total(plan{period: discovery}), c.budget, "only the budget is a reason to look later")
+		}
+		for level, n := range c.counts {
+			if n > 0 && level >= p.levels && l.interval(level) < p.period {
+				sooner := plan{period: max(p.period-2*l.least, 1), cost: p.cost}
+				require.Greater(t, c.total(sooner), c.budget, "nor any to leave some unread: %+v: %+v", c, p)
+				break
+			}
 		}
 		require.LessOrEqual(t, c.total(p), c.total(plan{period: l.least})+1e-9, "never dearer than complete passes all the time")
 	}

@@ -22,6 +22,7 @@ func (t *TCP) samplePass() error {
 	if err := t.handleNotices(); err != nil {
 		return err
 	}
+	t.unheard = false
 	t.clock.synchronise()
 	t.rest.look()
 	if t.full.start.Sub(t.listeners.refresh) >= listenerRefresh {

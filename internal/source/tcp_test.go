@@ -193,13 +193,18 @@ func TestTCPBoundsWhatItTracks(t *testing.T) {
 }
 
 func TestTCPGoesOnAfterLosingNotices(t *testing.T) {
+	enterNamespace(t)
 	to := server(t, "127.0.0.1:0", drain)
-	r := watchTCP(t, TCPConfig{ReceiveBuffer: 1})
 	var all []*net.TCPConn
 	for range 100 {
 		all = append(all, dial(t, to))
 	}
-	r.await(t, send.Open, to, len(all))
+	r := watchTCP(t, TCPConfig{ReceiveBuffer: 1, Discovery: seldom})
+	for _, c := range all {
+		write(t, c, 1)
+	}
+	r.await(t, send.Data, to, len(all))
+	before := r.Stats().Samples
 	r.mu.Lock() // the source waits in emit with the first it hears of
 	for _, c := range all {
 		c.SetLinger(0)
@@ -207,12 +212,13 @@ func TestTCPGoesOnAfterLosingNotices(t *testing.T) {
 	}
 	events := r.runner.(*TCP).events
 	require.Eventually(t, func() bool { return events.Drops() > 0 }, patience, time.Millisecond)
+	dial(t, to)
 	r.mu.Unlock()
 	require.Eventually(t, func() bool { return r.Stats().Gaps > 0 }, patience, time.Millisecond)
 	require.GreaterOrEqual(t, r.Stats().Lost, r.Stats().Gaps)
 	r.await(t, send.Close, to, len(all)) // those unheard are found missing
-	write(t, dial(t, to), 7)
-	r.await(t, send.Data, to, 1)
+	r.await(t, send.Open, to, 1)         // by a pass over all sockets
+	require.Greater(t, r.Stats().Samples, before)
 }
 
 func TestTCPConfigIsChecked(t *testing.T) {
