@@ -88,3 +88,20 @@ func TestRollupsAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderAndCopiesChangeNothing loads the same lines late, out of order and several times.
+func TestOrderAndCopiesChangeNothing(t *testing.T) {
+	text := madeUp(3, 20, midnight)
+	shuffled := strings.SplitAfter(text, "\n")
+	shuffled = append(shuffled, shuffled[:len(shuffled)/2]...)
+	rand.New(rand.NewPCG(5, 5)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	const now = midnight + 72*3600
+	straight, crooked := newSQLite(t, now), newSQLite(t, now)
+	straight.load(t, lines(t, text))
+	half := len(shuffled) / 2
+	crooked.load(t, lines(t, strings.Join(shuffled[half:], "")))
+	crooked.load(t, lines(t, strings.Join(shuffled[:half], "")))
+	for _, r := range rollups(t) {
+		require.Equal(t, straight.query(t, r.SQL), crooked.query(t, r.SQL), r.Name)
+	}
+}
