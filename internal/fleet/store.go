@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +89,12 @@ func (s *Store) prepare(ctx context.Context, temporary bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.db.ExecContext(ctx, pragmas+schema+s.config.Views); err != nil {
+	version := crc32.ChecksumIEEE([]byte(schema)) >> 1 // the header has room for 31 bits
+	if err := s.recognise(ctx, version); err != nil {
+		return err
+	}
+	marks := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
+	if _, err := s.db.ExecContext(ctx, pragmas+schema+marks+s.config.Views); err != nil {
 		return err
 	}
 	names := []string{"unix_time", "utc", "day", "host", "name", "query", "action", "kind", "epoch", "counter"}
@@ -99,6 +105,27 @@ func (s *Store) prepare(ctx context.Context, temporary bool) error {
 	s.insert, err = s.db.PrepareContext(ctx, "INSERT OR IGNORE INTO beacon_results ("+strings.Join(names, ", ")+
 		") VALUES (?"+strings.Repeat(", ?", len(names)-1)+")")
 	return err
+}
+
+// applicationID marks our databases in SQLite's header: "beac".
+const applicationID = 0x62656163
+
+// recognise refuses a database that is not ours, or whose tables are those of another version.
+func (s *Store) recognise(ctx context.Context, version uint32) error {
+	var pages, application, found int64
+	row := s.db.QueryRowContext(ctx, "SELECT page_count, application_id, user_version FROM pragma_page_count, pragma_application_id, pragma_user_version")
+	if err := row.Scan(&pages, &application, &found); err != nil {
+		return err
+	}
+	switch {
+	case pages == 0:
+		return nil
+	case application != applicationID:
+		return errors.New("is a database of something else")
+	case found != int64(version):
+		return errors.New("was made by another version: load the logs into a new one")
+	}
+	return nil
 }
 
 // Close closes the database; a temporary one is gone.

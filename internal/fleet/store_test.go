@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -133,4 +134,26 @@ func TestQueriesOnlyRead(t *testing.T) {
 	require.Equal(t, []string{"TEXT", "BIGINT"}, types)
 	load(t, s, write(t, "x", event("b", "x", 1, 0, "added", "")))
 	require.Equal(t, []string{"2"}, ask(t, s, "SELECT count(*) FROM beacon_results"), "loading goes on after a question")
+}
+
+func TestOnlyDatabasesOfThisVersionAreOpened(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	foreign, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = foreign.Exec("CREATE TABLE t(x)")
+	require.NoError(t, err)
+	require.NoError(t, foreign.Close())
+	_, err = Open(t.Context(), Config{Path: path})
+	require.EqualError(t, err, "database "+path+": is a database of something else")
+
+	path = filepath.Join(t.TempDir(), "y.db")
+	s := newStore(t, Config{Path: path})
+	_, err = s.db.Exec("PRAGMA user_version = 7")
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	_, err = Open(t.Context(), Config{Path: path})
+	require.EqualError(t, err, "database "+path+": was made by another version: load the logs into a new one")
+
+	_, err = Open(t.Context(), Config{Path: write(t, "z.log", "no database at all, but a text that is long enough to be read as one's header ...........................")})
+	require.ErrorContains(t, err, "file is not a database")
 }
