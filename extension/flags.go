@@ -35,7 +35,7 @@ var settings = []struct{ name, usage string }{
 	{"max_bursts", "bound on micro-bursts held for a pair"},
 	{"retention", "how long a silent pair is kept"},
 	{"checkpoint_interval", "how often histories are written to the state directory"},
-	{"memory_limit_mib", "soft memory limit in MiB"},
+	{"memory_limit_mib", "ceiling of resident memory in MiB; histories give way to it"},
 	{"redact", "secrets in command lines: common, full or off"},
 	{"dns_names", "take names of addresses from the DNS answers this host gets: on or off"},
 	{"log_level", "debug, info, warn or error"},

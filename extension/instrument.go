@@ -4,9 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"runtime/debug"
+	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
+	"github.com/beaconwatch/beaconwatch/internal/ceiling"
 	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
@@ -28,6 +28,10 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/sensor"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
+
+// historyPart is the part of the ceiling that micro-bursts may take at most: the pairs themselves, and what ranking and verdicts
+// make of them, take as much again, and the executable with what the kernel maps for it a third.
+const historyPart = 4
 
 // instrument is a whole sensor, wired: sources to attribution to history to ranking to tables.
 type instrument struct {
@@ -53,7 +57,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	included := include(cfg.Include)
 	outbound := func(d send.Destination) bool { return included(where.class(d)) }
 	store, err := history.New(history.Config{MaxPairs: cfg.MaxPairs, MaxBursts: cfg.MaxBursts,
-		Retention: time.Duration(cfg.Retention), Joins: outbound})
+		MaxBytes: cfg.MemoryLimitMiB << 20 / historyPart, Retention: time.Duration(cfg.Retention), Joins: outbound})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +90,10 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse)
 	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) })
 	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
+	memory, err := ceiling.New(ceiling.Config{Limit: int64(cfg.MemoryLimitMiB) << 20, Fit: store.Fit})
+	if err != nil {
+		return nil, err
+	}
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: out.own(),
 		Owner:   resolver.OwnerOf,
@@ -94,17 +102,16 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run, memory.Run}, background...),
 		Log:        log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	hash := cfg.Hash()
-	debug.SetMemoryLimit(int64(cfg.MemoryLimitMiB) << 20)
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
-		Host: func() table.Host { return in.host(hash) }}) {
+		Host: func() table.Host { return in.host(hash, cfg) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
 	}
 	return in, nil
@@ -154,15 +161,14 @@ func (in *instrument) sweep(ctx context.Context) error {
 }
 
 // host reads what the status table says of our own process.
-func (in *instrument) host(configHash string) table.Host {
+func (in *instrument) host(configHash string, cfg config.Config) table.Host {
 	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Checkpoint: in.histories.Saved(),
 		Purges: in.purges.Load(), Reconnects: in.reconnects(),
-		MemoryLimit: uint64(debug.SetMemoryLimit(-1))}
+		MemoryLimit: uint64(cfg.MemoryLimitMiB) << 20, Goroutines: runtime.NumGoroutine(), ResidentSize: ceiling.Resident()}
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {
 		h.UserTime, h.SystemTime = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())
 	}
-	h.ResidentSize = residentSize()
 	known := in.resolver.Stats()
 	h.Unreadable, h.Hidden, h.Deferred = uint64(known.Unreadable), known.Hidden, known.Deferred
 	h.ProcessEvents = known.Events.Active
@@ -170,21 +176,4 @@ func (in *instrument) host(configHash string) table.Host {
 	h.NetNamespaces, h.NetNamespacesWatched = others.Found, others.Watched
 	in.examined(&h)
 	return h
-}
-
-// residentSize is field 2 of /proc/self/statm in bytes, proc(5); 0 if it cannot be read.
-func residentSize() uint64 {
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(statm))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, err := strconv.ParseUint(fields[1], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return pages * uint64(os.Getpagesize())
 }

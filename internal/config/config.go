@@ -48,7 +48,7 @@ type Config struct {
 	Retention Duration `yaml:"retention" json:"retention"`
 	// CheckpointInterval is how often histories are written to StateDir: at most so much is lost with the sensor.
 	CheckpointInterval Duration `yaml:"checkpoint_interval" json:"checkpoint_interval"`
-	// MemoryLimitMiB is the soft limit of the Go heap and stacks.
+	// MemoryLimitMiB is the ceiling of resident memory. Histories give way to it, those with the least evidence first.
 	MemoryLimitMiB int `yaml:"memory_limit_mib" json:"memory_limit_mib"`
 	// Redact says what becomes of secrets in command lines: common (flags, assignments and URL passwords are replaced),
 	// full (no arguments at all), off.

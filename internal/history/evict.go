@@ -42,9 +42,13 @@ func (s *Store) evict(spare *pair) bool {
 	return false
 }
 
-// shrink evicts until the rings fit their budget, but never the pair that is growing.
+// shrink makes room until the rings fit their budget, but never takes the pair that is growing.
 func (s *Store) shrink(growing *pair) {
-	for s.bytes > s.config.MaxBytes && s.evict(growing) {
+	if s.bytes <= s.maxBytes {
+		return
+	}
+	s.trim(s.bytes-s.maxBytes+s.maxBytes/32, growing) // some in advance: it looks through many pairs
+	for s.bytes > s.maxBytes && s.evict(growing) {
 	}
 }
 

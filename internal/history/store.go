@@ -67,6 +67,8 @@ type Store struct {
 	dirtyAll []*program
 	lastID   uint64
 	bytes    int
+	maxBytes int // of all rings now, see Fit
+	maxPairs int
 	stats    Stats
 }
 
@@ -78,6 +80,8 @@ type Stats struct {
 	Evictions              uint64 // pairs forgotten to stay within bounds
 	FlowEvictions          uint64
 	Dropped                uint64 // bursts of pairs evicted
+	Trimmed                uint64 // series of which the older half was forgotten
+	MaxRingBytes           int
 }
 
 // New returns an empty store.
@@ -87,7 +91,7 @@ func New(c Config) (*Store, error) {
 		return nil, err
 	}
 	return &Store{config: c, programs: map[Key]*program{}, pairs: map[pairKey]*pair{}, byID: map[uint64]*pair{}, allByID: map[uint64]*program{},
-		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}}, nil
+		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}, maxBytes: c.MaxBytes, maxPairs: c.MaxPairs}, nil
 }
 
 // Record files one send of process id, which is an instance of key. It allocates only when a pair, a process or a ring is
@@ -144,7 +148,7 @@ func (s *Store) create(key *Key, d send.Destination) *pair {
 		s.programs[*key], s.allByID[prog.id] = prog, prog
 	}
 	pk := pairKey{program: prog, destination: d}
-	for len(s.pairs) >= s.config.MaxPairs && s.evict(nil) {
+	for len(s.pairs) >= s.maxPairs && s.evict(nil) {
 	}
 	s.programs[*key], s.allByID[prog.id] = prog, prog // eviction may have dropped its last pair
 	s.lastID++
@@ -242,6 +246,7 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	st.Pairs, st.Flows, st.Programs, st.RingBytes, st.MaxPairs = len(s.pairs), len(s.flows), len(s.programs), s.bytes, s.config.MaxPairs
+	st.Pairs, st.Flows, st.Programs, st.RingBytes = len(s.pairs), len(s.flows), len(s.programs), s.bytes
+	st.MaxPairs, st.MaxRingBytes = s.maxPairs, s.maxBytes
 	return st
 }

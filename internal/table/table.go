@@ -42,6 +42,7 @@ type Host struct {
 	Version      string
 	ResidentSize uint64
 	MemoryLimit  uint64
+	Goroutines   int
 	UserTime     time.Duration
 	SystemTime   time.Duration
 	Reconnects   uint64

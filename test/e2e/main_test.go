@@ -33,6 +33,8 @@ var roles = map[string]func() error{
 	"listener":  playListener,
 	"host":      playHost,
 	"filtered":  playFiltered,
+	"wave":      playWave,
+	"drain":     playDrain,
 }
 
 // workshop is the directory of the binaries and of every test's files. TestMain sets it once.

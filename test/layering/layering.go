@@ -18,6 +18,7 @@ var readers = []string{"procfs", "sockdiag", "procevent", "packet", "bpf"}
 // nothing and may not exist: adding a room is a change of this table.
 var rooms = map[string][]string{
 	"boottime":    {},
+	"ceiling":     {},
 	"figure":      {},
 	"export":      {},
 	"baseline":    {"figure", "inventory", "process", "send"},

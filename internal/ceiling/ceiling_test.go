@@ -1,0 +1,99 @@
+package ceiling
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// hoard is somebody who takes what there is, in pieces of 1 MiB.
+type hoard struct {
+	pieces [][]byte
+	told   []int
+}
+
+func (h *hoard) take() {
+	piece := make([]byte, 1<<20)
+	for i := range piece {
+		piece[i] = 1 // resident
+	}
+	h.pieces = append(h.pieces, piece)
+}
+
+func (h *hoard) fit(room int) {
+	h.told = append(h.told, room)
+	if over := (-room + 1<<20 - 1) >> 20; room < 0 {
+		clear(h.pieces[:min(over, len(h.pieces))])
+		h.pieces = h.pieces[min(over, len(h.pieces)):]
+	}
+}
+
+func TestWhoTakesTheMostGivesWay(t *testing.T) {
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	runtime.GC()
+	const more = 96 << 20
+	limit := int64(Resident()) + more
+	h := &hoard{}
+	k, err := New(Config{Limit: limit, Fit: h.fit})
+	require.NoError(t, err)
+	roomAtFirst := 0
+	for i := range 400 {
+		h.take()
+		runtime.GC()
+		k.look()
+		if len(h.told) == 1 {
+			roomAtFirst = h.told[0]
+		}
+		require.Less(t, len(h.pieces), more>>20, "after %d pieces", i+1)
+	}
+	require.Positive(t, roomAtFirst)
+	require.Negative(t, h.told[len(h.told)-1])
+	require.Greater(t, len(h.pieces), 8, "no more than necessary")
+}
+
+func TestWhileThereIsTooLittleRoomItDoesNotWaitForACollection(t *testing.T) {
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	h := &hoard{}
+	k, err := New(Config{Limit: 8 << 20, Fit: h.fit}) // less than there is already
+	require.NoError(t, err)
+	for range cycles {
+		runtime.GC()
+		k.look()
+	}
+	require.Negative(t, h.told[0])
+	for range cycles * (patience + 1) {
+		k.look()
+	}
+	require.Greater(t, len(h.told), 1)
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	k, err := New(Config{Limit: 1 << 40, Fit: func(int) {}, Every: time.Millisecond})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- k.Run(ctx) }()
+	require.Eventually(t, func() bool { return debug.SetMemoryLimit(-1) < 1<<40 }, 10*time.Second, time.Millisecond)
+	cancel()
+	require.NoError(t, <-done)
+	require.EqualValues(t, math.MaxInt64, debug.SetMemoryLimit(-1))
+}
+
+// The pages of the executable come back when they are used: what runs after that is this test.
+func TestGivingBackTheExecutableCostsPagesNotLives(t *testing.T) {
+	_, before := memory()
+	require.Positive(t, before)
+	giveBack()
+	_, after := memory()
+	require.Less(t, after, before)
+}
+
+func TestNewNeedsALimit(t *testing.T) {
+	_, err := New(Config{})
+	require.ErrorContains(t, err, "required")
+}

@@ -1,0 +1,88 @@
+package history
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+)
+
+// crowded holds pairs with so many bursts each, of which the first is suspicious.
+func crowded(t *testing.T, pairs, bursts int) *Store {
+	s := newStore(t, Config{MaxPairs: pairs})
+	for i := range bursts {
+		for p := range pairs {
+			s.Record(keyOf(fmt.Sprintf("/p/%d", p)), process.ID{PID: int32(p + 1)}, data("192.0.2.1:443", time.Duration(i)*time.Minute, 1))
+		}
+	}
+	var v View
+	s.Drain(&v, func(v *View) bool {
+		if v.Key.Program.Path == "/p/0" {
+			s.SetEvidence(v.ID, 40)
+		}
+		return true
+	})
+	return s
+}
+
+// lengths are the bursts held, by program.
+func lengths(s *Store) map[string]int {
+	all := map[string]int{}
+	var v View
+	s.Pairs(Filter{}, &v, func(v *View) { all[v.Key.Program.Path] = len(v.Bursts) })
+	return all
+}
+
+func TestLongSeriesAreHalvedBeforeAnyIsForgotten(t *testing.T) {
+	s := crowded(t, 16, 512)
+	before := s.Stats()
+	s.Fit(-15 * 256 * burstSize)
+	st, held := s.Stats(), lengths(s)
+	require.Equal(t, before.RingBytes-15*256*burstSize, st.RingBytes)
+	require.EqualValues(t, 15, st.Trimmed)
+	require.Equal(t, 512, held["/p/0"], "the suspicious one last")
+	for p := 1; p < 16; p++ {
+		require.Equal(t, 257, held[fmt.Sprintf("/p/%d", p)], "the newest half and the open burst")
+	}
+	s.Fit(-1 << 30)
+	st = s.Stats()
+	require.Equal(t, 16/least, st.Pairs, "down to a part of what is configured, however much is asked for")
+	require.Equal(t, kept+1, lengths(s)["/p/0"])
+	require.NotZero(t, st.Evictions)
+}
+
+func TestWhatIsGivenUpIsNotTakenAgainUntilThereIsRoom(t *testing.T) {
+	s := crowded(t, 16, 512)
+	s.Fit(-15*384*burstSize - 8*pairCost)
+	st := s.Stats()
+	grow := func() {
+		for i := range 512 {
+			for p := range 16 {
+				s.Record(keyOf(fmt.Sprintf("/p/%d", p)), process.ID{PID: int32(p + 1)}, data("192.0.2.1:443", time.Duration(512+i)*time.Minute, 1))
+			}
+		}
+	}
+	grow()
+	require.LessOrEqual(t, s.Stats().RingBytes, s.Stats().MaxRingBytes)
+	require.LessOrEqual(t, s.Stats().Pairs, st.MaxPairs)
+	require.Less(t, st.MaxPairs, 16)
+	s.Fit(1 << 30)
+	grow()
+	require.Equal(t, 16, s.Stats().Pairs)
+	require.Equal(t, 48<<20, s.Stats().MaxRingBytes, "never more than configured")
+}
+
+func TestAFloodUnderPressureDoesNotFlushABeacon(t *testing.T) {
+	s := newStore(t, Config{MaxPairs: 1000})
+	for i := range 512 {
+		s.Record(keyOf("/beacon"), process.ID{PID: 1}, data("192.0.2.1:443", time.Duration(i)*time.Minute, 1))
+		for p := range 100 {
+			s.Record(keyOf("/flood"), process.ID{PID: 2}, data(fmt.Sprintf("198.51.%d.%d:443", i%256, p), time.Duration(i)*time.Minute, 1))
+		}
+		s.Fit(-100_000)
+	}
+	require.GreaterOrEqual(t, lengths(s)["/beacon"], kept)
+}
