@@ -30,6 +30,7 @@ const eventSize = 2 << 10
 // Events are notices of destroyed sockets. Only Interrupt may be called concurrently with other methods.
 type Events struct {
 	fd        int
+	groups    []Group
 	file      *os.File
 	raw       syscall.RawConn
 	buffer    []byte
@@ -49,13 +50,11 @@ func Subscribe(cfg Config, groups ...Group) (*Events, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range groups {
-		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(g)); err != nil {
-			unix.Close(fd)
-			return nil, fmt.Errorf("sockdiag: join group %d: %w", g, err)
-		}
+	e := &Events{fd: fd, groups: groups, file: os.NewFile(uintptr(fd), "sock_diag events"), buffer: make([]byte, eventSize)}
+	if err := e.Join(); err != nil {
+		e.file.Close()
+		return nil, err
 	}
-	e := &Events{fd: fd, file: os.NewFile(uintptr(fd), "sock_diag events"), buffer: make([]byte, eventSize)}
 	e.ready = func(fd uintptr) bool {
 		errno := peek(int(fd))
 		e.overrun = e.overrun || errno == unix.ENOBUFS // the kernel reports it once, to whoever asks first
@@ -66,6 +65,21 @@ func Subscribe(cfg Config, groups ...Group) (*Events, error) {
 		return nil, fmt.Errorf("sockdiag: poll notices: %w", err)
 	}
 	return e, nil
+}
+
+// Join joins the groups again after Leave.
+func (e *Events) Join() error { return e.member(unix.NETLINK_ADD_MEMBERSHIP) }
+
+// Leave leaves the groups. Where nobody else listens to them, sockets are then destroyed without the price of a notice.
+func (e *Events) Leave() error { return e.member(unix.NETLINK_DROP_MEMBERSHIP) }
+
+func (e *Events) member(option int) error {
+	for _, g := range e.groups {
+		if err := unix.SetsockoptInt(e.fd, unix.SOL_NETLINK, option, int(g)); err != nil {
+			return fmt.Errorf("sockdiag: membership of group %d: %w", g, err)
+		}
+	}
+	return nil
 }
 
 // SetDeadline makes Wait give up at t; the zero t never.
@@ -124,7 +138,7 @@ func (e *Events) Drops() uint64 { return uint64(dropped(e.fd)) }
 // Malformed returns how many notices could not be decoded.
 func (e *Events) Malformed() uint64 { return e.malformed }
 
-// Close leaves the groups. A Wait under way returns with an error.
+// Close ends it. A Wait under way returns with an error.
 func (e *Events) Close() error {
 	if err := e.file.Close(); err != nil {
 		return fmt.Errorf("sockdiag: close: %w", err)

@@ -42,6 +42,30 @@ func await(t *testing.T, e *Events, wanted func(*Socket) bool) Socket {
 	}
 }
 
+func TestNoNoticesOutsideTheGroups(t *testing.T) {
+	e := subscribe(t, Config{}, TCPDestroyed)
+	die := func() func(*Socket) bool {
+		p := connect(t, "127.0.0.1:0", 1)[0]
+		raw, err := p.client.SyscallConn()
+		require.NoError(t, err)
+		var cookie uint64
+		require.NoError(t, raw.Control(func(fd uintptr) { cookie, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_COOKIE) }))
+		require.NoError(t, err)
+		require.NoError(t, p.client.SetLinger(0)) // it is gone when Close returns
+		require.NoError(t, p.client.Close())
+		return func(s *Socket) bool { return s.Cookie == cookie }
+	}
+	await(t, e, die())
+	require.NoError(t, e.Leave())
+	unheard := die()
+	require.NoError(t, e.Join())
+	heard := die()
+	await(t, e, func(s *Socket) bool {
+		require.False(t, unheard(s))
+		return heard(s)
+	})
+}
+
 func TestADestroyedSocketGivesItsLastCounters(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(address, func(t *testing.T) {

@@ -87,6 +87,7 @@ type TCP struct {
 	pending   []notice
 	broken    int     // passes in a row
 	quiet     instant // when the notices were last known to be drained
+	deaf      bool    // no notices come, for nothing is left whose end is ours to tell
 	unheard   bool    // some were lost since the last complete pass, which finds missing what they told of
 	full      pace
 	exact     pace

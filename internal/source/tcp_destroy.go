@@ -23,6 +23,22 @@ type notice struct {
 	at     span
 }
 
+// hear sees to it that notices come, or do not where nobody needs them. What ends unheard meanwhile is found missing.
+func (t *TCP) hear(want bool) {
+	if want == !t.deaf {
+		return
+	}
+	change := t.events.Join
+	if !want {
+		change = t.events.Leave
+	}
+	if change() != nil {
+		t.counters.Gaps++ // and tried again
+		return
+	}
+	t.deaf = !want
+}
+
 // awaitNotices waits for notices until the deadline set and handles them.
 func (t *TCP) awaitNotices() error {
 	ready, err := t.events.Wait()

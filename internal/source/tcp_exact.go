@@ -14,12 +14,16 @@ func (t *TCP) choose(now boottime.Time) {
 	all := t.cfg.Budget * (1 - overhead)
 	c := costs{pass: t.full.cost, get: t.get, budget: t.cfg.Share.of(all)}
 	t.watched = t.watched[:0]
+	own := !t.cfg.TakenOver || t.cfg.Told == nil
 	for i := range t.table.slots {
-		if one := &t.table.slots[i]; one.read() {
+		one := &t.table.slots[i]
+		own = own || one.own()
+		if one.read() {
 			t.watched = append(t.watched, int32(i))
 			c.counts[t.ladder.level(now.Sub(one.active))]++
 		}
 	}
+	t.hear(own)
 	p := c.best(t.ladder, t.cfg.Discovery)
 	t.watched = slices.DeleteFunc(t.watched, func(slot int32) bool {
 		return t.ladder.level(now.Sub(t.table.slots[slot].active)) >= p.levels
@@ -33,6 +37,11 @@ func (t *TCP) choose(now boottime.Time) {
 // read reports whether a connection is worth reading.
 func (c *connection) read() bool {
 	return c.cookie != 0 && !c.ended && !c.doubtful && c.direction != inbound
+}
+
+// own reports whether the end of a connection is ours to tell.
+func (c *connection) own() bool {
+	return c.cookie != 0 && !c.followed && !c.doubtful && c.direction != inbound
 }
 
 // next returns when a connection is to be read again.

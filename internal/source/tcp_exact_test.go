@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +132,36 @@ func TestTCPFollowsWhatItIsTold(t *testing.T) {
 	tcp.Follow(open) // too late
 	require.Eventually(t, func() bool { return !tcp.following.any() && r.Stats().Sockets == 0 }, patience, time.Millisecond)
 	require.EqualValues(t, 510, bytesOf(r.of(to)))
+}
+
+// Notices of destroyed sockets cost whoever closes one: none are asked for when nothing is left whose end is ours to tell.
+func TestTCPListensWhileItHasOwnConnections(t *testing.T) {
+	enterNamespace(t)
+	listeners := func() (n int) {
+		table, err := os.ReadFile("/proc/thread-self/net/netlink")
+		require.NoError(t, err)
+		for line := range strings.Lines(string(table)) {
+			// sk Eth Pid Groups ...
+			if f := strings.Fields(line); f[1] == strconv.Itoa(unix.NETLINK_SOCK_DIAG) && strings.Trim(f[3], "0") != "" {
+				n++
+			}
+		}
+		return n
+	}
+	to := server(t, "127.0.0.1:0", drain)
+	elder := dial(t, to)
+	own := cookie(t, elder)
+	r := watchTCP(t, TCPConfig{MinPeriod: 5 * time.Millisecond, Discovery: 10 * time.Millisecond, TakenOver: true,
+		Told: func(cookie uint64) bool { return cookie != own }})
+	r.passes(t, 3)
+	require.Equal(t, 1, listeners())
+	younger := dial(t, to)
+	r.runner.(*TCP).Follow(opened(t, younger))
+	elder.Close()
+	r.await(t, send.Close, to, 1)
+	require.Eventually(t, func() bool { return listeners() == 0 }, patience, time.Millisecond)
+	write(t, younger, 10)
+	r.await(t, send.Data, to, 1)
 }
 
 func TestWhatWaitsToBeFollowedIsBounded(t *testing.T) {
