@@ -37,7 +37,7 @@ func launch(t *testing.T, where *namespace, cmd *exec.Cmd) *child {
 	var err error
 	where.do(t, func() { err = cmd.Start() })
 	require.NoError(t, err)
-	limit := time.AfterFunc(lifetime, func() { cmd.Process.Kill() })
+	limit := time.AfterFunc(lifetime+*soaking, func() { cmd.Process.Kill() })
 	go func() {
 		defer close(c.ended)
 		defer limit.Stop()
