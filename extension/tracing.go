@@ -14,8 +14,9 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/source"
 )
 
-// attachTime bounds the wait of UDP and raw sockets for the programs to be attached or refused.
-const attachTime = 5 * time.Second
+// attachTime bounds the wait of UDP and raw sockets for the programs to be attached or refused: a tenth of a second as a rule, and ten
+// seconds on a processor that is emulated. Who does not wait stands a level below for a minute.
+const attachTime = 30 * time.Second
 
 // tracing is one set of programs in the kernel, shared by the ladders of TCP, UDP and raw sockets. The ladder of TCP opens
 // and runs it; the others receive what it tells of theirs while they stand on it.
