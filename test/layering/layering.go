@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	"fleet":       {"logfile", "jsonscan"},
 	"pack":        {},
 	"report":      {"figure"},
-	"coverage":    {"simulate"},
+	"coverage":    {"figure", "simulate", "process", "procfs"},
 }
 
 // confined maps a third-party import prefix to the packages that may use it. "extension" stands for the main package.
