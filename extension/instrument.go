@@ -42,6 +42,7 @@ type instrument struct {
 	firstSeen  *checkpoint.FirstSeen
 	histories  *checkpoint.Histories
 	purges     atomic.Uint64
+	marks      coverageMarks
 	stateDir   string // empty for a sensor that keeps nothing
 	store      *history.Store
 	rules      *inventory.Live
@@ -87,7 +88,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 		return nil, err
 	}
 	background = append(background, in.enriching(outbound)...)
-	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse)
+	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse, in.following(cfg.ListenSocket))
 	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) })
 	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
 	memory, err := ceiling.New(ceiling.Config{Limit: int64(cfg.MemoryLimitMiB) << 20, Fit: store.Fit})
@@ -111,7 +112,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	hash := cfg.Hash()
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
-		Host: func() table.Host { return in.host(hash, cfg) }}) {
+		CoverageRun: in.marks.of, Host: func() table.Host { return in.host(hash, cfg) }}) {
 		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
 	}
 	return in, nil
@@ -163,7 +164,7 @@ func (in *instrument) sweep(ctx context.Context) error {
 // host reads what the status table says of our own process.
 func (in *instrument) host(configHash string, cfg config.Config) table.Host {
 	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Checkpoint: in.histories.Saved(),
-		Purges: in.purges.Load(), Reconnects: in.reconnects(),
+		Purges: in.purges.Load(), CoverageRun: in.marks.run(), Reconnects: in.reconnects(),
 		MemoryLimit: uint64(cfg.MemoryLimitMiB) << 20, Goroutines: runtime.NumGoroutine(), ResidentSize: ceiling.Resident()}
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {

@@ -53,7 +53,7 @@ func (w *whom) said() string {
 	switch {
 	case w.socket != "":
 		return "osquery at " + w.socket
-	case w.isPrivate:
+	case w.started != nil:
 		return "private sensor"
 	}
 	return "running sensor"

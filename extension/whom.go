@@ -21,7 +21,7 @@ type whom struct {
 	watch     time.Duration
 	socket    string
 	ownSensor bool
-	isPrivate bool // a private sensor was started
+	started   *instrument // a sensor of its own, if one was started
 }
 
 // bind makes the flags that say whom to ask; named are settings worth showing beside them.
@@ -71,11 +71,11 @@ func (w *whom) connect(cmd *cobra.Command, cfg config.Config, once bool) (ask sh
 
 // private starts a sensor for this command alone.
 func (w *whom) private(cmd *cobra.Command, cfg config.Config) (shell.Querier, func(), error) {
-	w.isPrivate = true
 	in, err := newInstrument(cfg, logger(cfg, false))
 	if err != nil {
 		return nil, nil, err
 	}
+	w.started = in
 	host, err := newTableHost(in.plugins, nil)
 	if err != nil {
 		return nil, nil, err

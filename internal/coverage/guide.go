@@ -1,12 +1,15 @@
 package coverage
 
-// guide is the blind-spot guide (packs/blind-spots.md) as data: the shapes that a level is not said to find.
+import "slices"
+
+// guide is the blind-spot guide (packs/blind-spots.md) as data: the shapes that a level is not said to find. Rotation needs
+// processes that are named: at L0 those that outlive a look. Level proc sees its own network namespace and no bytes.
 var guide = map[string][]string{
 	"L3":   nil,
 	"L2":   nil,
 	"L1":   nil,
-	"L0":   {"udp-dns"},
-	"proc": {"chunked-exfiltration", "jittered-implant", "udp-dns"},
+	"L0":   {"udp-dns", "rotating-destinations"},
+	"proc": {"timer-curl", "python-loop", "jittered-implant", "chunked-exfiltration", "udp-dns", "short-lived", "rotating-destinations"},
 }
 
 // Promised reports whether the guide says that a level finds a shape.
@@ -15,10 +18,5 @@ func Promised(level, shape string) bool {
 	if !known {
 		return false
 	}
-	for _, m := range missing {
-		if m == shape {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(missing, shape)
 }

@@ -78,7 +78,7 @@ func Play(ctx context.Context, p Plan, events io.Writer) error {
 	if p.Sinks {
 		for _, shape := range p.Shapes {
 			for _, address := range shape.Addresses {
-				run, err := farEnd(ctx, shape, address)
+				run, err := FarEnd(ctx, shape, address)
 				if err != nil {
 					return err
 				}
@@ -100,8 +100,8 @@ func (s *stage) tell(e Event) {
 	_ = s.out.Encode(e) // whoever reads it is gone only if the run is
 }
 
-// farEnd opens what a shape sends to. curl needs an answer, the others do not.
-func farEnd(ctx context.Context, s Shape, address string) (func(context.Context) error, error) {
+// FarEnd opens what a shape sends to. curl needs an answer, the others do not.
+func FarEnd(ctx context.Context, s Shape, address string) (func(context.Context) error, error) {
 	if s.Tool != "curl" {
 		sink, err := simulate.Listen(ctx, s.Sender.Network, address)
 		if err != nil {

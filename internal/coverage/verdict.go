@@ -91,7 +91,8 @@ func (w *Watch) Look(rows []Row, sent map[string]int, run string) {
 		}
 		v.Found, v.Score, v.Severity, v.Reason, v.Row = found, score, r["severity"], r["reason"], r
 		v.Attributed = r["path"] != ""
-		v.Marked = run != "" && r["coverage_run"] == run
+		// a process that has just sent is marked a moment later
+		v.Marked = v.Marked || run != "" && r["coverage_run"] == run
 	}
 }
 

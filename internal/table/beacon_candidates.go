@@ -61,6 +61,7 @@ func beaconCandidates(d Deps) *table.Plugin {
 		text("alert_id", "SHA-256 of the signature in hexadecimal: with the host, the name of the case that this candidate is in other systems"),
 		text("signature", "Program and destination in words, without uid, id or time: the key for exceptions and differential queries"),
 		text("reason_codes", "Sorted reason codes, comma-separated, from a documented vocabulary"),
+		text("coverage_run", "Id of the coverage test whose process sent last; empty for all others. It lowers neither score nor severity"),
 		text("interval_class", "Interval in logarithmic steps that stay the same while the beacon does"),
 		text("size_class", "Payload size in logarithmic steps that stay the same while the beacon does"),
 	})
@@ -130,6 +131,7 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 		r["reason"] += "; " + clean(verdict.Reason)
 	}
 	r["reason_codes"] = reasonCodes(res.ReasonCodes(), verdict.Codes)
+	r["coverage_run"] = d.CoverageRun(c.Process)
 	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
 }
 

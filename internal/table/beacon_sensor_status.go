@@ -53,6 +53,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		text("inventory_error", "Why the rule files were refused when they were last read (the rules before stay), or the first rule that has expired, with file, line and column"),
 		bigint("rules", "Rules in effect, shipped ones included"),
 		bigint("rules_expired", "Rules among them that have expired and no longer apply"),
+		text("coverage_run", "Id of the latest coverage test"),
 		text("last_error", "Latest error of a part of the sensor"),
 	}
 	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
@@ -73,7 +74,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 			"history_size": number(b.RingBytes), "max_history_size": number(b.MaxRingBytes), "halved_series": number(b.Trimmed),
 			"goroutines": number(h.Goroutines),
 			"user_time":  millis(h.UserTime), "system_time": millis(h.SystemTime), "reconnects": number(h.Reconnects),
-			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
+			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "coverage_run": clean(h.CoverageRun), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
 			"inventory_hash": rules.Hash, "inventory_error": clean(rules.Error),
 			"rules": number(rules.Rules), "rules_expired": number(rules.Expired),
 		}}, nil

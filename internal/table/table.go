@@ -32,6 +32,8 @@ type Deps struct {
 	// Inventory holds the rules; nil for none.
 	Inventory *inventory.Live
 	Role      string
+	// CoverageRun is the id of the coverage test that a process belongs to, "" for none.
+	CoverageRun func(process.ID) string
 	// Replay leaves out the status of a live sensor.
 	Replay bool
 }
@@ -50,6 +52,8 @@ type Host struct {
 	// Checkpoint is when the histories were last written to disk, zero for never.
 	Checkpoint time.Time
 	Purges     uint64
+	// CoverageRun is the id of the latest coverage test.
+	CoverageRun string
 	// What attribution could not do: processes whose descriptors it may not read, whether /proc hides processes
 	// (hidepid), and look-ups put off to stay within its share of a core.
 	Unreadable uint64
@@ -79,6 +83,9 @@ func All(d Deps) []Table {
 	}
 	if d.Hostname == nil {
 		d.Hostname = func(netip.Addr) (string, string) { return "", "" }
+	}
+	if d.CoverageRun == nil {
+		d.CoverageRun = func(process.ID) string { return "" }
 	}
 	if d.Class == nil {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
