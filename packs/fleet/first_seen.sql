@@ -1,4 +1,6 @@
 -- What is new in the fleet: each beacon by when any host first had it, newest first, and how far it has come since.
+--
+-- The newest 500 are shown.
 WITH pairs AS (
   SELECT signature, host, min(unix_time) AS first_time, min(utc) AS first_utc, max(utc) AS last_utc
   FROM beacon_results

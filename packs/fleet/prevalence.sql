@@ -1,7 +1,8 @@
 -- How common each beacon is: rare and regular comes first.
 --
 -- hosts have the signature, of_hosts report at all; same_path counts the hosts where the same program was seen talking, and
--- same_remote those where any program talked to the same destination. What a rule covers on every host stands last.
+-- same_remote those where any program talked to the same destination. What a rule covers on every host stands last. The first
+-- 500 are shown.
 WITH fleet AS (
   SELECT count(DISTINCT host) AS of_hosts FROM beacon_results
 ),
