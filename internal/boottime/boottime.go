@@ -30,12 +30,17 @@ func Now() Time {
 // Clock converts instants to wall-clock time. The zero Clock is that of recorded traffic: its Time counts nanoseconds
 // since the Unix epoch, so conversion is the identity.
 type Clock struct {
-	live bool
+	offset func() time.Duration // from boot time to wall time, now
 }
 
 // System is the clock of this host: the offset to wall time is read anew at each conversion, so rows follow a stepped
 // wall clock while intervals do not.
-func System() Clock { return Clock{live: true} }
+func System() Clock {
+	return By(func() time.Duration { return time.Duration(time.Now().UnixNano() - int64(Now())) })
+}
+
+// By is a clock whose offset from time since boot to time since the Unix epoch is what offset says at each conversion.
+func By(offset func() time.Duration) Clock { return Clock{offset: offset} }
 
 // Recorded is the clock of replayed traffic, whose Time is nanoseconds since the Unix epoch.
 func Recorded() Clock { return Clock{} }
@@ -45,17 +50,14 @@ func (c Clock) Wall(t Time) time.Time {
 	if t == 0 {
 		return time.Time{}
 	}
-	if !c.live {
-		return time.Unix(0, int64(t)).UTC()
-	}
-	return time.Now().Add(t.Sub(Now())).UTC()
+	return time.Unix(0, int64(t.Add(c.Offset()))).UTC()
 }
 
 // Offset returns what to add to a Time, in nanoseconds, to get nanoseconds since the Unix epoch. Converting many rows of
 // one answer with one Offset keeps their differences exact.
 func (c Clock) Offset() time.Duration {
-	if !c.live {
+	if c.offset == nil {
 		return 0
 	}
-	return time.Duration(time.Now().UnixNano() - int64(Now()))
+	return c.offset()
 }

@@ -35,3 +35,15 @@ func TestArithmetic(t *testing.T) {
 	require.Equal(t, 3*time.Second, a.Sub(Time(2*time.Second)))
 	require.Equal(t, Time(6*time.Second), a.Add(time.Second))
 }
+
+func TestAClockThatIsSetMovesRowsAndNotTheirDistances(t *testing.T) {
+	step := time.Duration(0)
+	c := By(func() time.Duration { return 1_700_000_000*time.Second + step })
+	first, second := Time(time.Hour), Time(time.Hour+90*time.Second)
+	before := c.Wall(first)
+	for _, step = range []time.Duration{24 * time.Hour, -24 * time.Hour, 0} {
+		require.Equal(t, step, c.Wall(first).Sub(before))
+		require.Equal(t, 90*time.Second, c.Wall(second).Sub(c.Wall(first)))
+	}
+	require.True(t, c.Wall(0).IsZero())
+}

@@ -46,6 +46,8 @@ type HistoriesConfig struct {
 	// Boot names this boot of the host (boot_id), Offset is from time since boot to time since the Unix epoch, now.
 	Boot   string
 	Offset func() time.Duration
+	// Now is the wall clock; nil means time.Now.
+	Now func() time.Time
 	// Known is what is known of a process; nil keeps nothing of processes.
 	Known func(process.ID) (Known, bool)
 	// Alive reports whether a process of the file still runs; nil takes it to.
@@ -69,6 +71,9 @@ type Histories struct {
 func NewHistories(c HistoriesConfig) (*Histories, error) {
 	if c.Store == nil || c.Boot == "" || c.Offset == nil {
 		return nil, errors.New("checkpoint: a store, a boot and a clock are required")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Alive == nil {
 		c.Alive = func(process.ID) bool { return true }
@@ -126,7 +131,7 @@ func (h *Histories) Save() error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.saved = time.Now()
+	h.saved = h.config.Now()
 	return nil
 }
 
@@ -154,7 +159,7 @@ func (h *Histories) Forget() {
 
 func (h *Histories) encode(to io.Writer) error {
 	w := &recordWriter{to: to}
-	if err := w.json(headKind, head{h.config.Boot, h.config.Offset(), time.Now().UTC()}); err != nil {
+	if err := w.json(headKind, head{h.config.Boot, h.config.Offset(), h.config.Now().UTC()}); err != nil {
 		return err
 	}
 	who := map[process.ID]bool{}
@@ -210,7 +215,8 @@ func (h *Histories) decode(_ uint32, from io.Reader) error {
 	}
 	into := h.config.Store.Restorer()
 	if written.Boot != h.config.Boot {
-		into.Shift = written.Offset - h.config.Offset()
+		// a clock that was set back since must not leave histories in the future, where what comes now would not follow them
+		into.Shift = written.Offset - h.config.Offset() - max(written.Saved.Sub(h.config.Now()), 0)
 		into.Process = process.ID.Former
 	}
 	in := intake{reader: r, into: into, alive: h.config.Alive, known: map[process.ID]Known{}}
