@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 )
 
 // shown is how many candidates are printed.
@@ -24,7 +26,8 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 		fmt.Fprintln(w, "  none: no program has sent to one destination at least three times")
 		return
 	}
-	fmt.Fprintf(w, "%6s  %-24s %-28s %10s %7s %10s %6s  %s\n", "score", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
+	const line = "%6s  %-6s %-21s %-24s %10s %7s %10s %6s  %s\n"
+	fmt.Fprintf(w, line, "score", "grade", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
 	for _, r := range rows[:min(len(rows), shown)] {
 		verdict := fmt.Sprintf("%.2f", number(r, "score"))
 		if r["insufficient"] == "1" {
@@ -34,10 +37,12 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 		if strings.Contains(r["reason_codes"], "regular_timing") {
 			every, jitter = interval(number(r, "interval_ms")), fmt.Sprintf("±%.0f %%", 100*number(r, "jitter"))
 		}
-		fmt.Fprintf(w, "%6s  %-24s %-28s %10s %7s %10s %6s  %s\n", verdict, clip(programName(r), 24),
-			clip(r["remote_address"]+":"+r["remote_port"], 28), every, jitter,
+		fmt.Fprintf(w, line, verdict, r["severity"], clip(programName(r), 21),
+			clip(r["remote_address"]+":"+r["remote_port"], 24), every, jitter,
 			size(number(r, "size_bytes")), r["beats"], r["sparkline"])
-		fmt.Fprintf(w, "        %s\n", clip(r["reason"], 112))
+		for _, line := range figure.Wrap(r["reason"], 112, 2) {
+			fmt.Fprintf(w, "        %s\n", line)
+		}
 	}
 	if len(rows) > shown {
 		fmt.Fprintf(w, "        and %d more; a score in brackets has too few beats to conclude anything\n", len(rows)-shown)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Duration writes d with three digits in the unit a person would use: "340 ms", "60 s", "4.5 min", "1.5 h", "7 d".
@@ -66,4 +68,21 @@ func ClipLeft(s string, n int) string {
 		return ""
 	}
 	return "…" + string(r[len(r)-n+1:])
+}
+
+// Wrap breaks s at spaces into lines of at most width characters, at most so many; the last is clipped.
+func Wrap(s string, width, most int) []string {
+	var lines []string
+	for words := strings.Fields(s); len(words) > 0; {
+		if len(lines) == most-1 {
+			return append(lines, Clip(strings.Join(words, " "), width))
+		}
+		line, n := words[0], 1
+		for n < len(words) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(words[n]) <= width {
+			line += " " + words[n]
+			n++
+		}
+		lines, words = append(lines, Clip(line, width)), words[n:]
+	}
+	return lines
 }

@@ -28,3 +28,10 @@ func TestClipping(t *testing.T) {
 	require.Equal(t, "", Clip("x", 0))
 	require.Equal(t, "", ClipLeft("x", 0))
 }
+
+func TestWrap(t *testing.T) {
+	require.Equal(t, []string{"one two", "three"}, Wrap("one two three", 8, 5))
+	require.Equal(t, []string{"one two", "three f…"}, Wrap("one two three four", 8, 2))
+	require.Equal(t, []string{"abcdefg…"}, Wrap("abcdefghijkl", 8, 3))
+	require.Empty(t, Wrap("", 8, 3))
+}
