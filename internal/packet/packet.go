@@ -12,14 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"syscall"
-	"time"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/netns"
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // snap is how much of a packet is copied: the largest IPv4 header and a TCP header, more than IPv6 needs.
@@ -63,10 +61,8 @@ type Packet struct {
 
 // Conn is an open packet socket. Only Interrupt may be called concurrently with other methods.
 type Conn struct {
+	*socket.Waiter
 	fd        int
-	file      *os.File
-	raw       syscall.RawConn
-	ready     func(fd uintptr) bool
 	batch     batch
 	one       *slot // the packet last taken
 	drops     uint64
@@ -97,35 +93,23 @@ func Open(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("packet: open: %w", err)
 	}
-	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "packet socket"), batch: newBatch(count, size)}
-	c.ready = func(fd uintptr) bool { return peek(int(fd)) != unix.EAGAIN }
+	waiter, err := socket.NewWaiter(fd, "packet")
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Waiter: waiter, fd: fd, batch: newBatch(count, size)}
 	if err := c.listen(cfg, program); err != nil {
-		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), c.file.Close())
+		return nil, errors.Join(fmt.Errorf("packet: open: %w", err), waiter.Close())
 	}
 	return c, nil
 }
 
-func (c *Conn) listen(cfg Config, instructions []bpf.Instruction) (err error) {
-	if c.raw, err = c.file.SyscallConn(); err != nil {
-		return err
-	}
-	// a smaller buffer than asked for is not an error: what is lost through it is counted
-	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, cfg.ReceiveBuffer) != nil {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, cfg.ReceiveBuffer)
-	}
+func (c *Conn) listen(cfg Config, program []bpf.Instruction) error {
+	socket.SetReceiveBuffer(c.fd, cfg.ReceiveBuffer)
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		return err
 	}
-	program, err := bpf.Assemble(instructions)
-	if err != nil {
-		return err
-	}
-	raw := make([]unix.SockFilter, len(program))
-	for i, p := range program {
-		raw[i] = unix.SockFilter{Code: p.Op, Jt: p.Jt, Jf: p.Jf, K: p.K}
-	}
-	if err := unix.SetsockoptSockFprog(c.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(raw)), Filter: &raw[0]}); err != nil {
+	if err := socket.Filter(c.fd, program); err != nil {
 		return err
 	}
 	return unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL)})
@@ -133,29 +117,6 @@ func (c *Conn) listen(cfg Config, instructions []bpf.Instruction) (err error) {
 
 func networkOrder(v uint16) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
-}
-
-// SetDeadline makes Wait give up at t; the zero t never.
-func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.file.SetReadDeadline(t); err != nil {
-		return fmt.Errorf("packet: deadline: %w", err)
-	}
-	return nil
-}
-
-// Interrupt makes Wait return at once, and again until the next SetDeadline.
-func (c *Conn) Interrupt() { _ = c.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// Wait blocks until a packet is there (true) or the deadline has passed (false). It does not occupy a thread.
-func (c *Conn) Wait() (bool, error) {
-	err := c.raw.Read(c.ready)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return false, nil
-	}
-	return false, fmt.Errorf("packet: wait: %w", err)
 }
 
 // Next decodes the next packet that is already there into p and reports whether there was one; it never blocks and does not
@@ -201,21 +162,3 @@ func (c *Conn) Drops() (uint64, error) {
 
 // Malformed returns how many packets could not be decoded.
 func (c *Conn) Malformed() uint64 { return c.malformed }
-
-// Close closes the socket. A Wait under way returns with an error.
-func (c *Conn) Close() error {
-	if err := c.file.Close(); err != nil {
-		return fmt.Errorf("packet: close: %w", err)
-	}
-	return nil
-}
-
-// peek returns 0 if a packet can be received at once, EAGAIN if not, or the error to be reported instead.
-func peek(fd int) syscall.Errno {
-	for {
-		_, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), 0, 0, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
-		if errno != unix.EINTR {
-			return errno
-		}
-	}
-}

@@ -8,11 +8,11 @@ package procevent
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // ErrOverrun says that the receive buffer was full and events were dropped; Conn.Drops counts them.
@@ -36,12 +36,9 @@ type Config struct {
 
 // Conn is a subscription. Only Interrupt may be called concurrently with other methods.
 type Conn struct {
+	*socket.Waiter
 	fd        int
-	file      *os.File
-	raw       syscall.RawConn
 	buffer    []byte
-	ready     func(fd uintptr) bool
-	overrun   bool
 	malformed uint64
 	scratch   Event
 }
@@ -55,27 +52,20 @@ func Open(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("procevent: open: %w", err)
 	}
-	c := &Conn{fd: fd, file: os.NewFile(uintptr(fd), "proc connector"), buffer: make([]byte, datagramSize)}
-	c.ready = func(fd uintptr) bool {
-		errno := peek(int(fd))
-		c.overrun = c.overrun || errno == unix.ENOBUFS // the kernel reports it once, to whoever asks first
-		return errno != unix.EAGAIN
+	waiter, err := socket.NewWaiter(fd, "procevent")
+	if err != nil {
+		return nil, err
 	}
+	c := &Conn{Waiter: waiter, fd: fd, buffer: make([]byte, datagramSize)}
 	if err := c.subscribe(cfg.ReceiveBuffer); err != nil {
-		return nil, errors.Join(fmt.Errorf("procevent: subscribe: %w", err), c.file.Close())
+		return nil, errors.Join(fmt.Errorf("procevent: subscribe: %w", err), waiter.Close())
 	}
 	return c, nil
 }
 
-func (c *Conn) subscribe(size int) (err error) {
-	if c.raw, err = c.file.SyscallConn(); err != nil {
-		return err
-	}
-	// a smaller buffer than asked for is not an error: what is lost through it is counted
-	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
-	}
-	if err := attachFilter(c.fd); err != nil {
+func (c *Conn) subscribe(size int) error {
+	socket.SetReceiveBuffer(c.fd, size)
+	if err := socket.Filter(c.fd, filter()); err != nil {
 		return err
 	}
 	if err := unix.Bind(c.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (connectorIndex - 1)}); err != nil {
@@ -86,7 +76,7 @@ func (c *Conn) subscribe(size int) (err error) {
 		return err
 	}
 	token := name.(*unix.SockaddrNetlink).Pid // unique among the connector's sockets
-	if errno := transmit(c.fd, request(listen, token)); errno != 0 {
+	if errno := socket.Transmit(c.fd, request(listen, token)); errno != 0 {
 		return errno
 	}
 	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
@@ -106,14 +96,14 @@ func (c *Conn) awaitAnswer(ack uint32) error {
 			return ErrSilent
 		}
 		for {
-			n, errno := receive(c.fd, c.buffer)
+			n, errno := socket.Receive(c.fd, c.buffer, unix.MSG_DONTWAIT)
 			if errno == unix.EAGAIN || errno == unix.ENOBUFS {
 				break
 			}
 			if errno != 0 {
 				return errno
 			}
-			if got, refused, ok := c.scratch.decode(c.buffer[:n]); ok && c.scratch.Kind == none && got == ack {
+			if got, refused, ok := c.scratch.decode(c.buffer[:min(n, len(c.buffer))]); ok && c.scratch.Kind == none && got == ack {
 				if refused != 0 {
 					return refused
 				}
@@ -123,38 +113,14 @@ func (c *Conn) awaitAnswer(ack uint32) error {
 	}
 }
 
-// SetDeadline makes Wait give up at t; the zero t never.
-func (c *Conn) SetDeadline(t time.Time) error {
-	if err := c.file.SetReadDeadline(t); err != nil {
-		return fmt.Errorf("procevent: deadline: %w", err)
-	}
-	return nil
-}
-
-// Interrupt makes Wait return at once, and again until the next SetDeadline.
-func (c *Conn) Interrupt() { _ = c.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// Wait blocks until an event is there (true) or the deadline has passed (false). It does not occupy a thread.
-func (c *Conn) Wait() (bool, error) {
-	err := c.raw.Read(c.ready)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return false, nil
-	}
-	return false, fmt.Errorf("procevent: wait: %w", err)
-}
-
 // Next decodes the next event that is already there into e and reports whether there was one; it never blocks and does not
 // allocate. After ErrOverrun there may be more.
 func (c *Conn) Next(e *Event) (bool, error) {
-	if c.overrun {
-		c.overrun = false
+	if c.Overrun() {
 		return false, ErrOverrun
 	}
 	for {
-		n, errno := receive(c.fd, c.buffer)
+		n, errno := socket.Receive(c.fd, c.buffer, unix.MSG_DONTWAIT)
 		switch errno {
 		case 0:
 		case unix.EAGAIN:
@@ -164,7 +130,7 @@ func (c *Conn) Next(e *Event) (bool, error) {
 		default:
 			return false, fmt.Errorf("procevent: receive: %w", errno)
 		}
-		_, _, ok := e.decode(c.buffer[:n])
+		_, _, ok := e.decode(c.buffer[:min(n, len(c.buffer))])
 		switch {
 		case !ok:
 			c.malformed++
@@ -176,7 +142,7 @@ func (c *Conn) Next(e *Event) (bool, error) {
 
 // Drops returns how many events the kernel dropped because the receive buffer was full, as it counts them (SO_MEMINFO, 4.12
 // and later; 0 before).
-func (c *Conn) Drops() uint64 { return uint64(dropped(c.fd)) }
+func (c *Conn) Drops() uint64 { return socket.Drops(c.fd) }
 
 // Malformed returns how many datagrams could not be decoded.
 func (c *Conn) Malformed() uint64 { return c.malformed }
@@ -184,9 +150,6 @@ func (c *Conn) Malformed() uint64 { return c.malformed }
 // Close ends the subscription. A Wait under way returns with an error.
 func (c *Conn) Close() error {
 	// before 6.6 the kernel goes on making events for nobody unless it is told
-	_ = transmit(c.fd, request(ignore, 0))
-	if err := c.file.Close(); err != nil {
-		return fmt.Errorf("procevent: close: %w", err)
-	}
-	return nil
+	_ = socket.Transmit(c.fd, request(ignore, 0))
+	return c.Waiter.Close()
 }

@@ -5,6 +5,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // Dump is the answer to a walk, read chunk by chunk as the kernel builds it:
@@ -45,7 +47,7 @@ func (c *Conn) startDump(appendRequest func([]byte, uint32) []byte) (*Dump, erro
 	d.abandon()
 	c.seq++
 	c.request = appendRequest(c.request[:0], c.seq)
-	if errno := transmit(c.fd, c.request); errno != 0 {
+	if errno := socket.Transmit(c.fd, c.request); errno != 0 {
 		return nil, fmt.Errorf("sockdiag: request dump: %w", errno)
 	}
 	d.seq, d.open, d.rest, d.err = c.seq, true, nil, nil
@@ -58,7 +60,7 @@ func (d *Dump) Receive() bool {
 	if !d.open {
 		return false
 	}
-	n, errno := receive(d.conn.fd, d.buffer, 0)
+	n, errno := socket.Receive(d.conn.fd, d.buffer, 0)
 	if errno != 0 {
 		return d.fail(errno)
 	}

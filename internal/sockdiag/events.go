@@ -3,11 +3,10 @@ package sockdiag
 import (
 	"errors"
 	"fmt"
-	"os"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // Group is a multicast group of destroyed sockets (enum sknetlink_groups, linux/sock_diag.h).
@@ -29,13 +28,10 @@ const eventSize = 2 << 10
 
 // Events are notices of destroyed sockets. Only Interrupt may be called concurrently with other methods.
 type Events struct {
+	*socket.Waiter
 	fd        int
 	groups    []Group
-	file      *os.File
-	raw       syscall.RawConn
 	buffer    []byte
-	ready     func(fd uintptr) bool
-	overrun   bool
 	malformed uint64
 }
 
@@ -50,19 +46,13 @@ func Subscribe(cfg Config, groups ...Group) (*Events, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Events{fd: fd, groups: groups, file: os.NewFile(uintptr(fd), "sock_diag events"), buffer: make([]byte, eventSize)}
-	if err := e.Join(); err != nil {
-		e.file.Close()
+	waiter, err := socket.NewWaiter(fd, "sockdiag notices")
+	if err != nil {
 		return nil, err
 	}
-	e.ready = func(fd uintptr) bool {
-		errno := peek(int(fd))
-		e.overrun = e.overrun || errno == unix.ENOBUFS // the kernel reports it once, to whoever asks first
-		return errno != unix.EAGAIN
-	}
-	if e.raw, err = e.file.SyscallConn(); err != nil {
-		e.file.Close()
-		return nil, fmt.Errorf("sockdiag: poll notices: %w", err)
+	e := &Events{Waiter: waiter, fd: fd, groups: groups, buffer: make([]byte, eventSize)}
+	if err := e.Join(); err != nil {
+		return nil, errors.Join(err, waiter.Close())
 	}
 	return e, nil
 }
@@ -82,38 +72,14 @@ func (e *Events) member(option int) error {
 	return nil
 }
 
-// SetDeadline makes Wait give up at t; the zero t never.
-func (e *Events) SetDeadline(t time.Time) error {
-	if err := e.file.SetReadDeadline(t); err != nil {
-		return fmt.Errorf("sockdiag: notice deadline: %w", err)
-	}
-	return nil
-}
-
-// Interrupt makes Wait return at once, and again until the next SetDeadline.
-func (e *Events) Interrupt() { _ = e.file.SetReadDeadline(time.Unix(1, 0)) }
-
-// Wait blocks until a notice is there (true) or the deadline has passed (false). It does not occupy a thread.
-func (e *Events) Wait() (bool, error) {
-	err := e.raw.Read(e.ready)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return false, nil
-	}
-	return false, fmt.Errorf("sockdiag: wait for notice: %w", err)
-}
-
 // Next decodes the next notice that is already there into s and reports whether there was one; it never blocks. After
 // ErrOverrun there may be more.
 func (e *Events) Next(s *Socket) (bool, error) {
-	if e.overrun {
-		e.overrun = false
+	if e.Overrun() {
 		return false, ErrOverrun
 	}
 	for {
-		n, errno := receive(e.fd, e.buffer, unix.MSG_DONTWAIT)
+		n, errno := socket.Receive(e.fd, e.buffer, unix.MSG_DONTWAIT)
 		switch errno {
 		case 0:
 		case unix.EAGAIN:
@@ -133,15 +99,7 @@ func (e *Events) Next(s *Socket) (bool, error) {
 
 // Drops returns how many notices the kernel dropped because the receive buffer was full, as it counts them (SO_MEMINFO,
 // 4.12 and later; 0 before).
-func (e *Events) Drops() uint64 { return uint64(dropped(e.fd)) }
+func (e *Events) Drops() uint64 { return socket.Drops(e.fd) }
 
 // Malformed returns how many notices could not be decoded.
 func (e *Events) Malformed() uint64 { return e.malformed }
-
-// Close ends it. A Wait under way returns with an error.
-func (e *Events) Close() error {
-	if err := e.file.Close(); err != nil {
-		return fmt.Errorf("sockdiag: close: %w", err)
-	}
-	return nil
-}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // Replies are the answers to a Get.
@@ -40,7 +42,7 @@ func (c *Conn) Get(queries []Query) (*Replies, error) {
 	if len(queries) == 0 {
 		return r, nil
 	}
-	if errno := transmit(c.fd, c.request); errno != 0 {
+	if errno := socket.Transmit(c.fd, c.request); errno != 0 {
 		return nil, fmt.Errorf("sockdiag: request sockets: %w", errno)
 	}
 	return r, nil
@@ -50,7 +52,7 @@ func (c *Conn) Get(queries []Query) (*Replies, error) {
 // order of the queries.
 func (r *Replies) Next(s *Socket) (Reply, bool) {
 	for r.pending > 0 {
-		n, errno := receive(r.conn.fd, r.buffer, 0)
+		n, errno := socket.Receive(r.conn.fd, r.buffer, 0)
 		if errno != 0 {
 			r.pending, r.err = 0, fmt.Errorf("sockdiag: get: %w", errno)
 			break

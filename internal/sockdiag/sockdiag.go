@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/netns"
+	"github.com/beaconwatch/beaconwatch/internal/socket"
 )
 
 // chunkSize is the largest netlink message batch the kernel builds for a dump when the reader offers that much room
@@ -91,9 +92,6 @@ func open(ns, flags, size int) (fd int, err error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("sockdiag: bind: %w", err)
 	}
-	// a smaller buffer than asked for is not an error: what is lost through it is counted
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
-	}
+	socket.SetReceiveBuffer(fd, size)
 	return fd, nil
 }
