@@ -65,7 +65,7 @@ func TestFilter(t *testing.T) {
 	n, err := unix.Read(near, b)
 	require.NoError(t, err)
 	require.Equal(t, "xyz", string(b[:n]))
-	require.ErrorContains(t, Filter(near, []bpf.Instruction{bpf.RetConstant{}, bpf.LoadAbsolute{Off: 0, Size: 3}}), "3")
+	require.ErrorContains(t, Filter(near, []bpf.Instruction{bpf.RetConstant{}, bpf.LoadAbsolute{Off: 0, Size: 3}}), "instruction 2")
 }
 
 func TestReceiveBuffer(t *testing.T) {
