@@ -94,6 +94,12 @@ pipeline: ## packs scheduled on 50 hosts, rsyslog, the same rollups on SQLite, P
 bench-fleet: ## the rollups over ten million rows on three engines, an hour and 20 GB (ROWS=200000 for less)
 	$(GO) test -count=1 -v -timeout 3h -run TestMillionsOfRows ./test/pipeline -rows $(or $(ROWS),10000000)
 
+screenshots: build ## the pictures of the README, from a real run; wants root, tmux, Chromium and Node.js
+	test/report/screenshots.sh
+
+vulncheck: ## known vulnerabilities in what the binary is built from; wants the vulnerability database
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 clean: ## remove build/
 	rm -rf build
 FORCE:
