@@ -230,6 +230,9 @@ func (t *TCP) complete() bool { return t.cfg.TakenOver && t.counters.Samples > 0
 // note publishes the present state.
 func (t *TCP) note() {
 	t.pacing(&t.full)
+	if t.cfg.TakenOver {
+		t.counters.MaxGap = 0 // another source looks
+	}
 	t.counters.Sockets = uint64(len(t.table.index))
 	t.counters.Malformed = t.conn.Malformed() + t.events.Malformed()
 	t.publish()

@@ -160,6 +160,7 @@ func TestTCPListensWhileItHasOwnConnections(t *testing.T) {
 	elder.Close()
 	r.await(t, send.Close, to, 1)
 	require.Eventually(t, func() bool { return listeners() == 0 }, patience, time.Millisecond)
+	require.Zero(t, r.Stats().MaxGap, "another looks in between")
 	write(t, younger, 10)
 	r.await(t, send.Data, to, 1)
 }
