@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // cpu is the CPU time used by this process, or by the children it has waited for.
@@ -38,7 +39,7 @@ func TestFloodOfProcesses(t *testing.T) {
 		return e.Active || e.Refused != nil
 	}, waitAtMost, pollEvery)
 	if e := r.Stats().Events; !e.Active {
-		skip(t, "process events: %v", e.Refused)
+		need.Skip(t, "process events: %v", e.Refused)
 	}
 	ours, theirs, began := cpu(t, unix.RUSAGE_SELF), cpu(t, unix.RUSAGE_CHILDREN), time.Now()
 	flood(t, "5000")
@@ -74,7 +75,7 @@ func TestLostEvents(t *testing.T) {
 		return e.Active || e.Refused != nil
 	}, waitAtMost, pollEvery)
 	if e := r.Stats().Events; !e.Active {
-		skip(t, "process events: %v", e.Refused)
+		need.Skip(t, "process events: %v", e.Refused)
 	}
 	staying, leaving, changing := exec.Command("/bin/sleep", "600"), exec.Command("/bin/sleep", "600"),
 		exec.Command("/bin/sh", "-c", "read go; exec /bin/sleep 600")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // helperMode names, in the environment, what a copy of the test binary does instead of testing.
@@ -51,7 +52,7 @@ func report(t *testing.T, cmd *exec.Cmd, into any) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Start(); err != nil {
-		skip(t, "start a helper: %v", err)
+		need.Skip(t, "start a helper: %v", err)
 	}
 	require.NoError(t, cmd.Wait(), errs.String())
 	require.NoError(t, json.Unmarshal(out.Bytes(), into), out.String())
@@ -137,22 +138,6 @@ func identity(t testing.TB, r *Resolver, pid int32) process.ID {
 	e, err := newEnricher(r).stat(pid)
 	require.NoError(t, err)
 	return process.ID{PID: pid, StartTicks: e.StartTicks}
-}
-
-// skip ends a test for want of privilege or a kernel feature; where everything must run it fails.
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
-// needRoot skips unless the test may look into other processes.
-func needRoot(t testing.TB) {
-	if os.Geteuid() != 0 {
-		skip(t, "needs root, runs as %s", strconv.Itoa(os.Geteuid()))
-	}
 }
 
 // print writes the report of a helper.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func text(n int) string { return strconv.Itoa(n) }
@@ -32,7 +33,7 @@ func TestDeletedExecutable(t *testing.T) {
 func TestExecutableInMemoryOnly(t *testing.T) {
 	fd, err := unix.MemfdCreate("implant", 0)
 	if err != nil {
-		skip(t, "memfd_create: %v", err)
+		need.Skip(t, "memfd_create: %v", err)
 	}
 	defer unix.Close(fd)
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)

@@ -13,6 +13,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // verdicts is what the helper that has a kernel socket reports: the path of the owner's program at each step.
@@ -29,9 +30,9 @@ type verdicts struct {
 // process that could hold it, although not every process of the host; that one condition is set aside for the test, after
 // it has been shown to hold the verdict back.
 func TestKernelSocket(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	if _, err := exec.LookPath("ip"); err != nil {
-		skip(t, "iproute2: %v", err)
+		need.Skip(t, "iproute2: %v", err)
 	}
 	cmd := inNamespaces(helper("kernel"), syscall.CLONE_NEWNET|syscall.CLONE_NEWPID|syscall.CLONE_NEWNS)
 	var got verdicts

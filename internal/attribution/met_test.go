@@ -10,11 +10,12 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // TestMetOnce: whoever asks to be told of owners is told once of each, with the file it runs.
 func TestMetOnce(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	cmd, sockets := holding(t, 3, "/bin/sleep")
 	var met []process.Info
 	r := resolver(t, Config{Met: func(i process.Info) { met = append(met, i) }})

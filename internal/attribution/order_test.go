@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // settled is a host of 50 processes that have all been scanned, and the number of scans that took.
@@ -44,7 +45,7 @@ func TestNewProcessIsScannedBeforeKnownOnes(t *testing.T) {
 }
 
 func TestSameUserIsScannedBeforeOthers(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	p, r, _ := settled(t, Config{FullScanEvery: time.Nanosecond})
 	const user = 1000
 	require.NoError(t, os.Chown(p.dir(20), user, user))

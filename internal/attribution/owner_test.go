@@ -9,6 +9,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func TestOwnerOfALiveSocket(t *testing.T) {
@@ -166,7 +167,7 @@ func TestKernelThreadAsSender(t *testing.T) {
 	r := resolver(t, Config{})
 	const kthreadd = 2
 	if e, err := newEnricher(r).stat(kthreadd); err != nil || !e.KernelThread() {
-		skip(t, "no kernel threads in this PID namespace")
+		need.Skip(t, "no kernel threads in this PID namespace")
 	}
 	id, program, ok := r.Owner(send.Socket{Cookie: 9}, kthreadd)
 	require.True(t, ok)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // nobodyUID is the user without rights, by custom.
@@ -25,7 +26,7 @@ type sight struct {
 
 // TestWithoutPrivilege: an ordinary user sees which processes there are, but only the descriptors of its own.
 func TestWithoutPrivilege(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	_, sockets := holding(t, 1, "/bin/sleep")
 	cmd := helper("look", strconv.FormatUint(sockets[0].Inode, 10))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobodyUID, Gid: nobodyUID}}
@@ -43,7 +44,7 @@ func TestWithoutPrivilege(t *testing.T) {
 
 // TestWithHidepid: the processes of others are not even listed, or listed and closed.
 func TestWithHidepid(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	_, sockets := holding(t, 1, "/bin/sleep")
 	for mode, refusals := range map[string]int{"2": 0, "1": 1} { // what is not listed cannot refuse
 		cmd := inNamespaces(helper("hidden", strconv.FormatUint(sockets[0].Inode, 10), mode), syscall.CLONE_NEWNS|syscall.CLONE_NEWPID)

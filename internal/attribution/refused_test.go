@@ -12,6 +12,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/procevent"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // told is what a helper found out that listened for process events.
@@ -62,7 +63,7 @@ func TestRefusedEvents(t *testing.T) {
 		require.True(t, said.Owned)
 	})
 	t.Run("an ordinary user", func(t *testing.T) {
-		needRoot(t)
+		need.Root(t)
 		cmd := helper("refused")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		var said told

@@ -15,6 +15,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // witnessing runs a resolver that follows process events; the test is skipped where the kernel refuses.
@@ -26,7 +27,7 @@ func witnessing(t testing.TB, c Config) *Resolver {
 		return e.Active || e.Refused != nil
 	}, waitAtMost, pollEvery)
 	if e := r.Stats().Events; !e.Active {
-		skip(t, "process events: %v", e.Refused)
+		need.Skip(t, "process events: %v", e.Refused)
 	}
 	return r
 }
@@ -181,7 +182,7 @@ func TestForkWithoutExec(t *testing.T) {
 
 // TestReusedPIDOfAWitness gives a PID away again, by the kernel's own means (proc_sys_kernel(5)).
 func TestReusedPIDOfAWitness(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	r := witnessing(t, Config{})
 	first := helper("nothing", "first")
 	require.NoError(t, first.Run())
@@ -211,7 +212,7 @@ func reusing(t *testing.T, pid int, executable string) *exec.Cmd {
 	const last = "/proc/sys/kernel/ns_last_pid"
 	for range 200 {
 		if err := os.WriteFile(last, []byte(strconv.Itoa(pid-1)), 0); err != nil {
-			skip(t, "choose a PID: %v", err)
+			need.Skip(t, "choose a PID: %v", err)
 		}
 		cmd := exec.Command(executable, "600")
 		if running(t, cmd) == int32(pid) {
@@ -219,6 +220,6 @@ func reusing(t *testing.T, pid int, executable string) *exec.Cmd {
 		}
 		end(cmd)
 	}
-	skip(t, "PID %d was always taken by others", pid)
+	need.Skip(t, "PID %d was always taken by others", pid)
 	return nil
 }

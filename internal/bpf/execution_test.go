@@ -14,13 +14,15 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func executions(t testing.TB) *Executions {
 	t.Helper()
 	x, err := OpenExecutions()
 	if err != nil {
-		missing(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, x.Close()) })
 	return x
@@ -285,7 +287,7 @@ func BenchmarkExecution(b *testing.B) {
 	x := executions(b)
 	counting, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
 	if err != nil {
-		missing(b, "bpf statistics: %v", err)
+		need.Skip(b, "bpf statistics: %v", err)
 	}
 	defer counting.Close()
 	before, err := x.program.Stats()

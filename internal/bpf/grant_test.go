@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func init() {
@@ -84,7 +86,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	for i := range 10 {
 		tracer, err := Open(Config{Sends: true, Cgroup: cgroup})
 		if err != nil {
-			missing(t, "%v", err)
+			need.Skip(t, "%v", err)
 		}
 		ids = append(ids, programIDs(tracer)...)
 		require.NoError(t, tracer.Close())
@@ -115,7 +117,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 	}
 	if !ready {
 		_ = cmd.Wait()
-		missing(t, "the process could not trace")
+		need.Skip(t, "the process could not trace")
 	}
 	require.False(t, gone(ids[:1]))
 	require.NoError(t, cmd.Process.Kill())
@@ -125,9 +127,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 
 // Without privilege the refusal names the part and the errno.
 func TestRefusal(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root to drop it")
-	}
+	need.Root(t)
 	cmd := play("try")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	cmd.Path, cmd.Err = copyOfSelf(t), nil
@@ -153,11 +153,11 @@ func copyOfSelf(t *testing.T) string {
 func TestWithoutCgroup2(t *testing.T) {
 	tracer, err := Open(Config{Sends: true})
 	if err != nil {
-		missing(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	defer func() { require.NoError(t, tracer.Close()) }()
 	if !tracer.Sends() {
-		missing(t, "%v", tracer.Missing())
+		need.Skip(t, "%v", tracer.Missing())
 	}
 	var parts []string
 	for _, r := range tracer.Missing() {

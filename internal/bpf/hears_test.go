@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // listener returns a tracer that hears for long enough to be sure.
@@ -15,7 +17,7 @@ func listener(t *testing.T, cfg Config) *Tracer {
 	cfg.Sends, cfg.Cgroup, cfg.settle = true, cgroup2(t), time.Nanosecond
 	tracer := trace(t, cfg)
 	if err := tracer.Hear(); err != nil {
-		missing(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	return tracer
 }
@@ -123,7 +125,7 @@ func TestFirstIsNotHeard(t *testing.T) {
 func TestHearIsRefused(t *testing.T) {
 	tracer, err := Open(Config{Sends: true})
 	if err != nil {
-		missing(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	defer func() { require.NoError(t, tracer.Close()) }()
 	require.ErrorIs(t, tracer.Hear(), unix.ENOENT)

@@ -14,27 +14,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-)
 
-// missing skips the test because of what the host does not grant, or fails it where everything must be granted.
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"github.com/beaconwatch/beaconwatch/test/need"
+)
 
 // trace opens a tracer for a test, with all that cfg asks for.
 func trace(t testing.TB, cfg Config) *Tracer {
 	t.Helper()
 	tracer, err := Open(cfg)
 	if err != nil {
-		missing(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, tracer.Close()) })
 	for _, refusal := range tracer.Missing() {
-		missing(t, "%v", refusal)
+		need.Skip(t, "%v", refusal)
 	}
 	return tracer
 }
@@ -46,7 +39,7 @@ func cgroup2(t testing.TB) string {
 	require.NoError(t, err)
 	if err := unix.Mount("none", dir, "cgroup2", 0, ""); err != nil {
 		os.Remove(dir)
-		missing(t, "mount cgroup2: %v", err)
+		need.Skip(t, "mount cgroup2: %v", err)
 	}
 	t.Cleanup(func() {
 		require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH))
@@ -78,7 +71,7 @@ func inNamespace(t testing.TB, f func(inode uint32) error) {
 	}()
 	err := <-done
 	if errors.Is(err, unix.EPERM) {
-		missing(t, "network namespace: %v", err)
+		need.Skip(t, "network namespace: %v", err)
 	}
 	require.NoError(t, err)
 }

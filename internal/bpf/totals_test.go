@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func init() { parts["datagrams"] = datagrams }
@@ -226,7 +228,7 @@ func TestMPTCPIsCountedOnce(t *testing.T) {
 	tracer := trace(t, Config{Sends: true, Cgroup: cgroup2(t)})
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
 	if err != nil {
-		missing(t, "MPTCP: %v", err)
+		need.Skip(t, "MPTCP: %v", err)
 	}
 	to, name := mptcpSink(t)
 	require.NoError(t, unix.Connect(fd, to))

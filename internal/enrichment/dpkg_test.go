@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // debian makes a dpkg database out of files by their names in it, and returns the root it is in.
@@ -124,7 +126,7 @@ func TestPathIndexIsBounded(t *testing.T) {
 // TestDpkgOfThisHost compares with what dpkg itself says.
 func TestDpkgOfThisHost(t *testing.T) {
 	if _, err := exec.LookPath("dpkg-query"); err != nil {
-		skip(t, "needs dpkg-query: %v", err)
+		need.Skip(t, "needs dpkg-query: %v", err)
 	}
 	d := refreshed(t, "/")
 	for _, path := range []string{"/usr/bin/env", "/usr/bin/dpkg", "/usr/bin/bash", "/usr/bin/ldd"} {

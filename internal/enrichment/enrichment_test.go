@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const nobody = 65534
@@ -90,7 +91,7 @@ func TestPreload(t *testing.T) {
 
 // TestEnded: of a program that is already known, all but the environment is there though its process has ended.
 func TestEnded(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	e := running(t, Config{Root: "/"})
 	first := start(t, sleeper("/bin/sleep"))
 	want := facts(t, e, first)
@@ -161,7 +162,7 @@ func TestWithoutPath(t *testing.T) {
 
 // TestElsewhere: a path that leads to another file here belongs to no package, whatever is listed there.
 func TestElsewhere(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	top := tree(t)
 	path := install(t, "/bin/sleep", filepath.Join(top, "sleepy"))
 	other := install(t, "/bin/sleep", filepath.Join(top, "implant"))
@@ -194,7 +195,7 @@ func TestElsewhere(t *testing.T) {
 
 // TestMountedOver: a file mounted over the path of a packaged program, for the whole host.
 func TestMountedOver(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	top := tree(t)
 	path := install(t, "/bin/sleep", filepath.Join(top, "sleepy"))
 	other := install(t, "/bin/sleep", filepath.Join(top, "implant"))
@@ -207,7 +208,7 @@ func TestMountedOver(t *testing.T) {
 }
 
 func TestSelfWritable(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	top := tree(t)
 	path := install(t, "/bin/sleep", filepath.Join(top, "x"))
 	as := func(uid, gid uint32, groups ...uint32) *exec.Cmd {

@@ -22,22 +22,6 @@ const (
 	pollEvery  = 2 * time.Millisecond
 )
 
-// skip ends a test for want of privilege or a tool; where everything must run it fails.
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
-func needRoot(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		skip(t, "needs root, runs as %d", os.Geteuid())
-	}
-}
-
 // running makes an Enricher that runs until the test ends.
 func running(t testing.TB, c Config) *Enricher {
 	if c.Share == 0 {

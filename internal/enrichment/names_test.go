@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/packet"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // host makes a root with files of the resolver.
@@ -154,11 +155,11 @@ func TestHostsFile(t *testing.T) {
 
 // TestOverhearing overhears a real resolver ask a real server, in a network namespace of the test's own.
 func TestOverhearing(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	runtime.LockOSThread() // the thread ends with the test, and the namespace with it
 	require.NoError(t, unix.Unshare(unix.CLONE_NEWNET))
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		skip(t, "loopback: %v: %s", err, out)
+		need.Skip(t, "loopback: %v: %s", err, out)
 	}
 	ns, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -176,7 +177,7 @@ func TestOverhearing(t *testing.T) {
 	go func() { done <- n.Run(ctx) }()
 	require.Eventually(t, func() bool { s := n.Stats(); return s.Listening || s.Refused != nil }, waitAtMost, pollEvery)
 	if err := n.Stats().Refused; err != nil {
-		skip(t, "packet socket: %v", err)
+		need.Skip(t, "packet socket: %v", err)
 	}
 	r := net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) { return asking, nil }}
 	_, err = r.LookupNetIP(t.Context(), "ip4", "c2.example.")

@@ -16,6 +16,8 @@ import (
 	rpmdb "github.com/anchore/go-rpmdb/pkg"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // asReader makes the test binary what the sensor runs to read an rpm database.
@@ -42,7 +44,7 @@ func reader(t testing.TB) []string {
 func rpmRoot(t testing.TB) string {
 	for _, tool := range []string{"rpm", "rpmbuild"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, "needs %s (Debian: rpm): %v", tool, err)
+			need.Skip(t, "needs %s (Debian: rpm): %v", tool, err)
 		}
 	}
 	dir := t.TempDir()
@@ -83,7 +85,7 @@ echo code >%{buildroot}/usr/share/sleepy/job.py
 }
 
 func TestRPMOwner(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	root := rpmRoot(t)
 	r := &rpm{root: root, reader: reader(t)}
 	changed, err := r.refresh()
@@ -122,7 +124,7 @@ func TestRPMOwner(t *testing.T) {
 func distributions(t testing.TB) string {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/anchore/go-rpmdb").Output()
 	if err != nil {
-		skip(t, "needs the source of go-rpmdb: %v", err)
+		need.Skip(t, "needs the source of go-rpmdb: %v", err)
 	}
 	return filepath.Join(strings.TrimSpace(string(out)), "pkg/testdata")
 }

@@ -8,13 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // TestSnapOwner mounts an image as snapd does.
 func TestSnapOwner(t *testing.T) {
-	needRoot(t)
+	need.Root(t)
 	if _, err := exec.LookPath("mksquashfs"); err != nil {
-		skip(t, "needs mksquashfs (Debian: squashfs-tools): %v", err)
+		need.Skip(t, "needs mksquashfs (Debian: squashfs-tools): %v", err)
 	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{"meta/snap.yaml": "name: agent\nversion: '1.2'\napps:\n  version: no\n", "bin/agent": "x"} {
@@ -27,7 +29,7 @@ func TestSnapOwner(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.NoError(t, os.MkdirAll(at, 0o755))
 	if out, err := exec.Command("mount", "-t", "squashfs", "-o", "ro,loop", image, at).CombinedOutput(); err != nil {
-		skip(t, "mount an image: %v: %s", err, out)
+		need.Skip(t, "mount an image: %v: %s", err, out)
 	}
 	defer func() { require.NoError(t, unix.Unmount(at, unix.MNT_DETACH)) }()
 

@@ -8,11 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // tree makes a file at a/b/x below a directory that only root can write to, and returns that directory.
 func tree(t testing.TB) string {
-	needRoot(t)
+	need.Root(t)
 	top, err := os.MkdirTemp("/var/lib", "trail-test-") // every directory above is root's
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })

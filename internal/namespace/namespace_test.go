@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/netns"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const patience = 10 * time.Second
@@ -45,14 +46,6 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 // host is a proc file system that shows only this process and those of one test.
@@ -87,7 +80,7 @@ func (h host) settle(t testing.TB) resident {
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	if err := cmd.Start(); err != nil {
-		skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", err)
+		need.Skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", err)
 	}
 	leave := sync.OnceFunc(func() {
 		in.Close()

@@ -3,7 +3,6 @@ package packet
 import (
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"runtime"
 	"testing"
@@ -11,15 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-)
 
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"github.com/beaconwatch/beaconwatch/test/need"
+)
 
 // open listens in a network namespace of the test's own, with loopback up, from outside it, and leaves the thread inside.
 func open(t testing.TB, cfg Config) *Conn {
@@ -29,10 +22,10 @@ func open(t testing.TB, cfg Config) *Conn {
 	require.NoError(t, err)
 	defer unix.Close(outside)
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		skip(t, "network namespace: %v", err)
+		need.Skip(t, "network namespace: %v", err)
 	}
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		skip(t, "loopback: %v: %s", err, out)
+		need.Skip(t, "loopback: %v: %s", err, out)
 	}
 	inside, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -41,7 +34,7 @@ func open(t testing.TB, cfg Config) *Conn {
 	cfg.NetNS = inside
 	c, err := Open(cfg)
 	if err != nil {
-		skip(t, "packet socket: %v", err)
+		need.Skip(t, "packet socket: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	require.NoError(t, unix.Setns(inside, unix.CLONE_NEWNET))
@@ -108,7 +101,7 @@ func TestSYNs(t *testing.T) {
 func TestDatagrams(t *testing.T) {
 	c := open(t, Config{})
 	if out, err := exec.Command("ip", "link", "set", "lo", "mtu", "1500").CombinedOutput(); err != nil {
-		skip(t, "mtu: %v: %s", err, out)
+		need.Skip(t, "mtu: %v: %s", err, out)
 	}
 	for address, sizes := range map[string][]int{"127.0.0.1:0": {0, 1, 1400, 9000}, "[::1]:0": {0, 1, 1400}} {
 		l, err := net.ListenPacket("udp", address)

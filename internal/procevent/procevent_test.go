@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // asUser makes this binary only try to subscribe, and say what came of it.
@@ -37,10 +39,7 @@ func TestMain(m *testing.M) {
 func open(t testing.TB, cfg Config) *Conn {
 	c, err := Open(cfg)
 	if err != nil {
-		if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-			t.Fatalf("process events: %v", err)
-		}
-		t.Skipf("process events: %v", err)
+		need.Skip(t, "process events: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
 	return c
@@ -96,9 +95,7 @@ func TestLifeOfAProcess(t *testing.T) {
 }
 
 func TestChangeOfUser(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root to become another user")
-	}
+	need.Root(t)
 	c := open(t, Config{})
 	cmd := exec.Command("/bin/true")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -189,9 +186,7 @@ func TestReadingDoesNotAllocate(t *testing.T) {
 
 // What a kernel grants to an ordinary user differs (6.6 began to); the test pins that it is one of two clear answers.
 func TestUnprivileged(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("needs root to become another user")
-	}
+	need.Root(t)
 	dir, err := os.MkdirTemp("", "procevent-") // TempDir's parent is closed to others
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const (
@@ -105,7 +106,7 @@ func TestSockstatOutlivesItsProcess(t *testing.T) {
 	cmd := exec.Command("/bin/sleep", "600")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
-		skipTB(t, "a network namespace: %v", err)
+		need.Skip(t, "a network namespace: %v", err)
 	}
 	s, err := New("").OpenSockstat(strconv.Itoa(cmd.Process.Pid))
 	require.NoError(t, err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func TestAppendNetNS(t *testing.T) {
@@ -90,7 +92,7 @@ func inNewNetNS(t testing.TB) int32 {
 	cmd := exec.Command("/bin/sleep", "600")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
-		skipTB(t, "a network namespace: %v", err)
+		need.Skip(t, "a network namespace: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -116,7 +118,7 @@ func threadInNewNetNS(t testing.TB) (owner string, do func(func() error) error) 
 		owner = "self/task/" + strconv.Itoa(unix.Gettid())
 		return unix.Unshare(unix.CLONE_NEWNET)
 	}); err != nil {
-		skipTB(t, "a network namespace: %v", err)
+		need.Skip(t, "a network namespace: %v", err)
 	}
 	return owner, do
 }
@@ -137,15 +139,6 @@ func onOwnThread(f func()) {
 		f()
 	}()
 	<-started
-}
-
-// skipTB ends a test or benchmark for want of privilege; where everything must run it fails.
-func skipTB(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 // BenchmarkAppendNetNS is what discovery costs, and as yardstick the same with os.ReadDir and os.Readlink.

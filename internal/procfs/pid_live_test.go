@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // openSelf opens the directory of the test's own process.
@@ -195,7 +197,7 @@ func TestSameFiles(t *testing.T) {
 	require.True(t, ok)
 	same, err := SameFiles(pid, tid)
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EPERM) {
-		skip(t, "kcmp: %v", err)
+		need.Skip(t, "kcmp: %v", err)
 	}
 	require.NoError(t, err)
 	require.False(t, same)
@@ -209,13 +211,4 @@ func TestOwnPIDs(t *testing.T) {
 	require.False(t, New(t.TempDir()).OwnPIDs())
 	require.False(t, New(t.TempDir()).WholeHost())
 	require.True(t, New(t.TempDir()).Hidden(), "a file system without the first process")
-}
-
-// skip ends a test for want of privilege or a kernel feature; where everything must run it fails.
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func dial(t testing.TB, socket string) *Client {
@@ -174,12 +175,7 @@ func TestSocketsThatAreNotTrusted(t *testing.T) {
 }
 
 func TestForeignSocket(t *testing.T) {
-	if os.Geteuid() != 0 {
-		if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-			t.Fatal("needs root")
-		}
-		t.Skipf("needs root to give a socket away, runs as user %d", os.Geteuid())
-	}
+	need.Root(t)
 	socket, _ := serve(t, newHost(t))
 	require.NoError(t, os.Chown(socket, 12345, 12345))
 	_, err := Dial(socket, time.Second)

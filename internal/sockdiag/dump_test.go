@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // nowhere is the remote end of a socket without one.
@@ -35,7 +37,7 @@ func TestDumpShowsBothFamiliesInOneWalk(t *testing.T) {
 func TestDumpGivesMappedAddressesAsIPv4(t *testing.T) {
 	l, err := net.Listen("tcp", "[::]:0") // takes IPv4 as ::ffff:…
 	if err != nil {
-		skip(t, "no IPv6: %v", err)
+		need.Skip(t, "no IPv6: %v", err)
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).AddrPort().Port()

@@ -7,13 +7,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func subscribe(t *testing.T, cfg Config, groups ...Group) *Events {
 	t.Helper()
 	e, err := Subscribe(cfg, groups...)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EPERM) {
-		skip(t, "sock_diag: %v", err)
+		need.Skip(t, "sock_diag: %v", err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { e.Close() })

@@ -5,22 +5,14 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-)
 
-// skip skips a test that needs what this machine does not give, unless that must not happen.
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"github.com/beaconwatch/beaconwatch/test/need"
+)
 
 // pair is a connection over loopback with its two ends.
 type pair struct {
@@ -41,7 +33,7 @@ func connect(t testing.TB, address string, n int) []pair {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		skip(t, "no listener on %s: %v", address, err)
+		need.Skip(t, "no listener on %s: %v", address, err)
 	}
 	defer l.Close()
 	var pairs []pair
@@ -63,7 +55,7 @@ func dial(t testing.TB, cfg Config) *Conn {
 	t.Helper()
 	c, err := Dial(cfg)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EPERM) {
-		skip(t, "sock_diag: %v", err)
+		need.Skip(t, "sock_diag: %v", err)
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.Close()) })
@@ -105,7 +97,7 @@ func newNamespace(t *testing.T, setup func()) int {
 	}()
 	r := <-done
 	if errors.Is(r.err, unix.EPERM) || errors.Is(r.err, fs.ErrPermission) {
-		skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", r.err)
+		need.Skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", r.err)
 	}
 	require.NoError(t, r.err)
 	t.Cleanup(func() { unix.Close(r.fd) })

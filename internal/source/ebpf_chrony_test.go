@@ -15,21 +15,22 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // A real time server and two real clients of it, in namespaces of their own: one with a port that the kernel chose, and one that
 // speaks from port 123 to port 123, where ports tell nothing. What the server sends are answers, and no beacon of its own.
 func TestEBPFTimeServerAndClients(t *testing.T) {
 	if _, err := exec.LookPath("chronyd"); err != nil {
-		skip(t, "chrony is not installed: %v", err)
+		need.Skip(t, "chrony is not installed: %v", err)
 	}
 	e, err := NewEBPF(EBPFConfig{Cgroup: mountCgroup2(t), Idle: time.Second})
 	if err != nil {
-		skip(t, "%v", err)
+		need.Skip(t, "%v", err)
 	}
 	if e.Level() < EverySend {
 		require.NoError(t, e.Close())
-		skip(t, "refused: %v", e.Missing())
+		need.Skip(t, "refused: %v", e.Missing())
 	}
 	enterNamespace(t, []string{"ip", "link", "add", "c0", "type", "veth", "peer", "name", "c1"},
 		[]string{"ip", "addr", "add", "10.77.0.1/24", "dev", "c0"}, []string{"ip", "link", "set", "c0", "up"})

@@ -16,6 +16,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/bpf"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // handler returns an EBPF that only handles records, and where what it emits goes.
@@ -339,7 +340,7 @@ func TestHandlingDoesNotAllocate(t *testing.T) {
 func BenchmarkEvent(b *testing.B) {
 	tracer, err := bpf.Open(bpf.Config{Sends: true, Window: time.Nanosecond, Ring: 16 << 20})
 	if err != nil {
-		skip(b, "%v", err)
+		need.Skip(b, "%v", err)
 	}
 	defer func() { require.NoError(b, tracer.Close()) }()
 	e, _ := handler(EverySend)

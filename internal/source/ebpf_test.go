@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // mountCgroup2 mounts a cgroup2 hierarchy until the test ends.
@@ -29,7 +30,7 @@ func mountCgroup2(t testing.TB) string {
 	require.NoError(t, err)
 	if err := unix.Mount("none", dir, "cgroup2", 0, ""); err != nil {
 		os.Remove(dir)
-		skip(t, "mount cgroup2: %v", err)
+		need.Skip(t, "mount cgroup2: %v", err)
 	}
 	t.Cleanup(func() {
 		require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH))
@@ -43,12 +44,12 @@ func newEBPF(t testing.TB, level Level) *EBPF {
 	t.Helper()
 	e, err := NewEBPF(EBPFConfig{MaxLevel: level, Cgroup: mountCgroup2(t)})
 	if errors.Is(err, ErrRefused) {
-		skip(t, "no source: %v", err)
+		need.Skip(t, "no source: %v", err)
 	}
 	require.NoError(t, err)
 	if e.Level() != level || len(e.Missing()) > 0 {
 		require.NoError(t, e.Close())
-		skip(t, "level %d, refused: %v", e.Level(), e.Missing())
+		need.Skip(t, "level %d, refused: %v", e.Level(), e.Missing())
 	}
 	return e
 }
@@ -119,7 +120,7 @@ func besides(t *testing.T, e *EBPF, r *record) {
 	t.Helper()
 	tcp, err := NewTCP(TCPConfig{MinPeriod: 5 * time.Millisecond, Budget: 0.5})
 	if errors.Is(err, ErrRefused) {
-		skip(t, "no sampler: %v", err)
+		need.Skip(t, "no sampler: %v", err)
 	}
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"runtime"
 	"sync"
@@ -16,19 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // patience is how long a test waits for what must come.
 const patience = 10 * time.Second
-
-// skip skips a test that needs what this machine does not give, unless that must not happen.
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
 
 // runner is a source.
 type runner interface {
@@ -47,7 +38,7 @@ type record struct {
 func run(t testing.TB, source runner, err error) *record {
 	t.Helper()
 	if errors.Is(err, ErrRefused) {
-		skip(t, "no source: %v", err)
+		need.Skip(t, "no source: %v", err)
 	}
 	require.NoError(t, err)
 	r := &record{runner: source}
@@ -122,7 +113,7 @@ func server(t testing.TB, address string, handle func(net.Conn)) netip.AddrPort 
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		skip(t, "no listener on %s: %v", address, err)
+		need.Skip(t, "no listener on %s: %v", address, err)
 	}
 	var handlers sync.WaitGroup
 	t.Cleanup(func() {
@@ -164,7 +155,7 @@ func enterNamespace(t *testing.T, commands ...[]string) {
 	t.Helper()
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", err)
+		need.Skip(t, "a network namespace needs CAP_SYS_ADMIN: %v", err)
 	}
 	configure(t, []string{"ip", "link", "set", "lo", "up"})
 	configure(t, commands...)
@@ -175,7 +166,7 @@ func configure(t *testing.T, commands ...[]string) {
 	t.Helper()
 	for _, c := range commands {
 		if _, err := exec.LookPath(c[0]); err != nil {
-			skip(t, "configuring a network namespace: %v", err)
+			need.Skip(t, "configuring a network namespace: %v", err)
 		}
 		out, err := exec.Command(c[0], c[1:]...).CombinedOutput()
 		require.NoError(t, err, "%v: %s", c, out)

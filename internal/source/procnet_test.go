@@ -14,6 +14,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func watchProc(t *testing.T, protocols ...send.Protocol) *record {
@@ -78,7 +79,7 @@ func TestProcNetWatchesWhatSockDiagLacks(t *testing.T) {
 			r := watchProc(t, tt.watch)
 			fd, err := unix.Socket(unix.AF_INET, tt.kind|unix.SOCK_CLOEXEC, tt.ip)
 			if err != nil {
-				skip(t, "socket: %v", err)
+				need.Skip(t, "socket: %v", err)
 			}
 			require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 			r.passes(t, 2)

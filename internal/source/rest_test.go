@@ -11,6 +11,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // asleep demands that no sample is taken for many periods.
@@ -75,7 +76,7 @@ func TestProcNetRests(t *testing.T) {
 	r.asleep(t, period)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
 	if err != nil {
-		skip(t, "raw socket: %v", err)
+		need.Skip(t, "raw socket: %v", err)
 	}
 	defer unix.Close(fd)
 	require.NoError(t, unix.Connect(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))

@@ -16,6 +16,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // dialMapped connects an IPv6 socket to an IPv4 address.
@@ -23,7 +24,7 @@ func dialMapped(t *testing.T, to netip.AddrPort) (fd int, local netip.AddrPort) 
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		skip(t, "no IPv6: %v", err)
+		need.Skip(t, "no IPv6: %v", err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
 	require.NoError(t, unix.Connect(fd, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // unusedPort returns an address on loopback nobody listens on.
@@ -20,7 +21,7 @@ func unusedPort(t *testing.T, address string) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		skip(t, "no listener on %s: %v", address, err)
+		need.Skip(t, "no listener on %s: %v", address, err)
 	}
 	require.NoError(t, l.Close())
 	return l.Addr().(*net.TCPAddr).AddrPort()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func watchUDP(t *testing.T, cfg UDPDiagConfig) *record {
@@ -23,7 +24,7 @@ func packetServer(t *testing.T, address string) netip.AddrPort {
 	t.Helper()
 	c, err := net.ListenPacket("udp", address)
 	if err != nil {
-		skip(t, "no socket on %s: %v", address, err)
+		need.Skip(t, "no socket on %s: %v", address, err)
 	}
 	t.Cleanup(func() { c.Close() })
 	return c.LocalAddr().(*net.UDPAddr).AddrPort()

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func TestListenMakesAPrivateSocket(t *testing.T) {
@@ -54,23 +56,12 @@ func TestListenRefusesUnsafePlaces(t *testing.T) {
 }
 
 func TestListenRefusesAForeignDirectory(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	dir := privateDir(t)
 	require.NoError(t, os.Chown(dir, 12345, 0))
 	_, err := Listen(filepath.Join(dir, "s"))
 	require.ErrorIs(t, err, ErrUnsafeSocket)
 	require.ErrorContains(t, err, "belongs to user 12345")
-}
-
-func requireRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatal("needs root")
-	}
-	t.Skipf("needs root, runs as user %d", os.Geteuid())
 }
 
 func TestListenRemovesOnlyWhatIsStale(t *testing.T) {

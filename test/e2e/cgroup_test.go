@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // cgroups mounts the unified hierarchy, cgroups(7), for one test and returns a group of its own in it. What the test
@@ -15,12 +17,12 @@ import (
 func cgroups(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacking(t, "control groups need root")
+		need.Skip(t, "control groups need root")
 	}
 	mount := filepath.Join(room(t), "cgroup")
 	require.NoError(t, os.Mkdir(mount, 0o755))
 	if err := unix.Mount("beaconwatch-e2e", mount, "cgroup2", 0, ""); err != nil {
-		lacking(t, "cgroup2 cannot be mounted: %v", err)
+		need.Skip(t, "cgroup2 cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(mount, unix.MNT_DETACH)) })
 	top := filepath.Join(mount, fmt.Sprintf("beaconwatch-e2e-%d", os.Getpid()))

@@ -108,15 +108,6 @@ func copySelf(path string) error {
 	return out.Close()
 }
 
-// lacking skips the test for want of something, or fails it where nothing may be skipped.
-func lacking(t *testing.T, format string, a ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, a...)
-	}
-	t.Skipf(format, a...)
-}
-
 // room makes a directory for the files of one test. Its path is short: a socket's may have 97 characters.
 func room(t *testing.T) string {
 	t.Helper()

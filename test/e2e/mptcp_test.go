@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const multipathSends, multipathSize = 3, 1234
@@ -77,7 +79,7 @@ func TestMPTCPIsCountedOnce(t *testing.T) {
 			c := a.play(t, "multipath", to)
 			a.finish(t, patience)
 			if contains(c.out, "plain TCP") {
-				lacking(t, "this kernel does not speak MPTCP")
+				need.Skip(t, "this kernel does not speak MPTCP")
 			}
 			require.EventuallyWithT(t, func(c *assert.CollectT) {
 				row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS n FROM process_outbound_stats WHERE remote_port = "+portOf(t, to))

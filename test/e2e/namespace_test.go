@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // namespace is a network namespace, kept alive by a descriptor. nil is the namespace the tests run in.
@@ -61,7 +63,7 @@ func quiet(t *testing.T) *namespace {
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		lacking(t, "network namespaces need root")
+		need.Skip(t, "network namespaces need root")
 	}
 	var file *os.File
 	var err error
@@ -71,7 +73,7 @@ func newNamespace(t *testing.T) *namespace {
 		}
 	})
 	if err != nil {
-		lacking(t, "no network namespace: %v", err)
+		need.Skip(t, "no network namespace: %v", err)
 	}
 	t.Cleanup(func() { file.Close() })
 	return &namespace{file}
@@ -115,7 +117,7 @@ func (n *namespace) ip(t *testing.T, format string, a ...any) {
 	t.Helper()
 	path, err := exec.LookPath("ip")
 	if err != nil {
-		lacking(t, "ip(8) of iproute2 is not installed: %v", err)
+		need.Skip(t, "ip(8) of iproute2 is not installed: %v", err)
 	}
 	cmd := exec.Command(path, "-batch", "-")
 	cmd.Stdin = strings.NewReader(fmt.Sprintf(format, a...) + "\n")

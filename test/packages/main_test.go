@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // roleVariable makes this test binary play a part instead of running tests.
@@ -71,21 +73,12 @@ func packageFile(t *testing.T, version, arch, kind string) string {
 	return filepath.Join(dir, fmt.Sprintf("beaconwatch_%s_%s.%s", version, arch, kind))
 }
 
-// lacking skips the test for want of something, or fails it where nothing may be skipped.
-func lacking(t *testing.T, format string, a ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, a...)
-	}
-	t.Skipf(format, a...)
-}
-
 // tool is the path of a program the test needs.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		lacking(t, "%s is not installed: %v", name, err)
+		need.Skip(t, "%s is not installed: %v", name, err)
 	}
 	return path
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const unit = "../../extension/packaging/beaconwatch.service"
@@ -22,7 +24,7 @@ const unit = "../../extension/packaging/beaconwatch.service"
 // unit leaves it, and finds it at the level it has without them.
 func TestUnitStartsUnderItsOwnLimits(t *testing.T) {
 	if os.Geteuid() != 0 {
-		lacking(t, "root is needed to drop capabilities")
+		need.Skip(t, "root is needed to drop capabilities")
 	}
 	tool(t, "systemd-analyze")
 	binary := filepath.Join(t.TempDir(), "beaconwatch.ext")

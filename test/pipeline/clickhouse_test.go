@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // clickhouse is ClickHouse in a process of node.
@@ -33,10 +35,10 @@ func newClickHouse(t *testing.T, now int64) engine {
 func startClickHouse(t *testing.T, config ...string) *clickhouse {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		lacking(t, "node is not installed")
+		need.Skip(t, "node is not installed")
 	}
 	if _, err := os.Stat(filepath.Join("node_modules", "chdb")); err != nil {
-		lacking(t, "ClickHouse is not installed: npm install --no-package-lock in test/pipeline")
+		need.Skip(t, "ClickHouse is not installed: npm install --no-package-lock in test/pipeline")
 	}
 	cmd := exec.Command(node, append([]string{"clickhouse.mjs", filepath.Join(room(t), "data")}, config...)...)
 	cmd.Stderr = os.Stderr

@@ -40,15 +40,6 @@ func engines(t *testing.T, now int64) []engine {
 	return []engine{newSQLite(t, now), newPostgreSQL(t, now), newClickHouse(t, now)}
 }
 
-// lacking skips the test for want of something, or fails it where nothing may be skipped.
-func lacking(t testing.TB, format string, a ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, a...)
-	}
-	t.Skipf(format, a...)
-}
-
 func schema(t testing.TB, engine string) string {
 	t.Helper()
 	text, err := fleet.Schema(engine)

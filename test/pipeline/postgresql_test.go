@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // postgresql is a server of our own: on a Unix socket only, in a directory of its own, as a user without privilege.
@@ -28,7 +30,7 @@ func newPostgreSQL(t *testing.T, now int64) engine {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	require.NoError(t, err)
 	if len(found) == 0 {
-		lacking(t, "PostgreSQL is not installed (Debian's package postgresql)")
+		need.Skip(t, "PostgreSQL is not installed (Debian's package postgresql)")
 	}
 	p := &postgresql{bin: slices.Max(found), dir: room(t)}
 	p.start(t)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // holdEnv makes this test binary a holder of that many sockets, of which so many send at a distance.
@@ -40,15 +42,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// skip skips a test that needs what this machine does not give, unless that must not happen.
-func skip(tb testing.TB, format string, args ...any) {
-	tb.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		tb.Fatalf(format, args...)
-	}
-	tb.Skipf(format, args...)
-}
-
 // openSockets has another process open n/2 connections over loopback, which are n sockets, for the time of the test.
 func openSockets(tb testing.TB, n int) { crowd{n: n}.open(tb) }
 
@@ -58,7 +51,7 @@ func (c crowd) open(tb testing.TB) {
 	var limit unix.Rlimit
 	require.NoError(tb, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	if limit.Max < uint64(c.n)+100 {
-		skip(tb, "%d sockets need as many descriptors, the limit is %d", c.n, limit.Max)
+		need.Skip(tb, "%d sockets need as many descriptors, the limit is %d", c.n, limit.Max)
 	}
 	self, err := os.Executable()
 	require.NoError(tb, err)

@@ -26,6 +26,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/source"
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 const (
@@ -87,7 +88,7 @@ func sense(t testing.TB, enriched bool, binaries []string) outcome {
 	require.NoError(t, err)
 	tcp, err := source.NewTCP(source.TCPConfig{MinPeriod: period, Budget: 1})
 	if err != nil {
-		t.Skip(err)
+		need.Skip(t, "%v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
@@ -188,7 +189,7 @@ func programmes(t testing.TB) (paths []string) {
 	source, binary := filepath.Join(t.TempDir(), "flood.c"), filepath.Join(t.TempDir(), "flood")
 	require.NoError(t, os.WriteFile(source, flood, 0o644))
 	if out, err := exec.Command("cc", "-O2", "-static", "-o", binary, source).CombinedOutput(); err != nil {
-		t.Skipf("needs a C compiler: %v: %s", err, out)
+		need.Skip(t, "needs a C compiler: %v: %s", err, out)
 	}
 	paths = append(paths, binary)
 	text, err := os.ReadFile("/bin/sleep")
