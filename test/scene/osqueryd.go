@@ -81,10 +81,10 @@ func (o *Osqueryd) Extend(t testing.TB, deps table.Deps) (end func()) {
 }
 
 // Ask runs SQL and returns rows by column.
-func Ask(t require.TestingT, o *Osqueryd, sql string) []map[string]string {
+func Ask(t require.TestingT, q shell.Querier, sql string) []map[string]string {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	columns, values, err := o.Query(ctx, sql)
+	columns, values, err := q.Query(ctx, sql)
 	require.NoError(t, err, sql)
 	rows := make([]map[string]string, len(values))
 	for i, v := range values {
