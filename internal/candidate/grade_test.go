@@ -102,6 +102,35 @@ func TestGradeFollowsWhatIsLearntLater(t *testing.T) {
 	require.Same(t, settled, s.ranker.Snapshot(), "nothing is another, nothing is published")
 }
 
+// TestGradeFollowsFactsThatChange: the package of a program may be found after it was examined, as when it has just been
+// installed. What is found once the process has ended, or is forgotten, takes nothing back.
+func TestGradeFollowsFactsThatChange(t *testing.T) {
+	s := newScene(t, "")
+	s.infos[agentID] = process.Info{ID: agentID, Program: process.Program{Path: "/opt/agent"}, ParentPath: "/sbin/init"}
+	s.facts[agentID] = process.Facts{Examined: true, PackageKnown: true, EnvironRead: true}
+	for i := range 20 {
+		s.beat(i, 7, "198.51.100.7:443")
+	}
+	anew := func() inventory.Verdict {
+		s.ranker.grader.full = time.Time{} // a minute later
+		return s.only(t).Verdict
+	}
+	require.Contains(t, anew().Codes, inventory.NoPackage)
+	packaged := process.Facts{Examined: true, PackageKnown: true, EnvironRead: true, Package: "agent", Intact: true}
+	s.facts[agentID] = packaged
+	require.NotContains(t, anew().Codes, inventory.NoPackage)
+	for name, less := range map[string]process.Facts{"forgotten": {}, "to be inspected again": {Examined: true, EnvironRead: true},
+		"ended": {Examined: true, PackageKnown: true}} {
+		s.facts[agentID] = less
+		require.NotContains(t, anew().Codes, inventory.NoPackage, name)
+	}
+	delete(s.facts, agentID)
+	require.NotContains(t, anew().Codes, inventory.NoPackage)
+	packaged.Intact, packaged.Altered = false, true
+	s.facts[agentID] = packaged
+	require.Contains(t, anew().Codes, inventory.AlteredExecutable)
+}
+
 func TestReloadedRulesGradeAnew(t *testing.T) {
 	s := newScene(t, "")
 	s.infos[agentID] = process.Info{ID: agentID, Program: process.Program{Path: "/opt/agent"}, SystemdUnit: "agent.service", ParentPath: "/sbin/init"}

@@ -75,14 +75,17 @@ func (g *Grading) observe(id process.ID, p process.Program, before *witness) *wi
 		w.info = info
 	}
 	w.info.Program = p // histories outlive what attribution remembers
-	if w.examined || g.Facts == nil {
+	if g.Facts == nil {
 		return w
 	}
-	if f, ok := g.Facts(id); ok {
-		w.examined = f.Examined && (f.PackageKnown || f.Elsewhere)
-		if f.Examined || !w.facts.Examined {
-			w.facts = f
-		}
+	f, ok := g.Facts(id)
+	known := f.Examined && (f.PackageKnown || f.Elsewhere)
+	switch {
+	case !ok:
+	case w.examined && (!known || w.facts.EnvironRead && !f.EnvironRead):
+		// examined again since it was forgotten, perhaps after its end: what was found first says more
+	case f.Examined || !w.facts.Examined:
+		w.facts, w.examined = f, known
 	}
 	return w
 }

@@ -77,6 +77,22 @@ func TestAlteredSinceItWasInstalled(t *testing.T) {
 	require.Equal(t, "sleepy", f.Package)
 }
 
+// TestPackageIsNotToldBeforeTheDigest: in between, a verdict would take a large program for one that nobody vouches for.
+func TestPackageIsNotToldBeforeTheDigest(t *testing.T) {
+	path := install(t, "/bin/sleep", filepath.Join(tree(t), "sleepy"))
+	require.NoError(t, os.Truncate(path, 64<<20)) // it takes a while to hash
+	e := running(t, Config{Root: owns(t, path, read(t, path))})
+	info := start(t, sleeper(path))
+	e.Meet(info)
+	var f process.Facts
+	require.Eventually(t, func() bool {
+		f, _ = e.Facts(info.ID)
+		return f.PackageKnown
+	}, waitAtMost, pollEvery)
+	require.Equal(t, "sleepy", f.Package)
+	require.True(t, f.Intact)
+}
+
 func TestPreload(t *testing.T) {
 	e := running(t, Config{})
 	for env, want := range map[string]bool{"LD_PRELOAD=/nonexistent.so": true, "LD_PRELOAD=": false, "LD_AUDIT=/x": true, "PYTHONPATH=/x": false} {

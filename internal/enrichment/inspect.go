@@ -49,7 +49,7 @@ func (e *Enricher) discard() {
 	}
 }
 
-// inspectOne finds the package of a file, then its digests.
+// inspectOne finds the package of a file and its digests. Both are known at once.
 func (e *Enricher) inspectOne(ctx context.Context, i inspection) {
 	defer i.close()
 	f := i.file
@@ -57,7 +57,6 @@ func (e *Enricher) inspectOne(ctx context.Context, i inspection) {
 	owner, known := e.ownerOf(f)
 	pause(ctx, e.inspecting, time.Since(began))
 	e.mu.Lock()
-	f.owner, f.looked = owner, known
 	f.unhashable = e.unhashable(f.key.file)
 	hashed := f.sha256 != "" || f.unhashable
 	e.mu.Unlock()
@@ -68,6 +67,8 @@ func (e *Enricher) inspectOne(ctx context.Context, i inspection) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	f.queued = false
+	// not before the digest: the file of a package would look as if the package did not vouch for it
+	f.owner, f.looked = owner, known
 	if made.sha256 != "" {
 		e.counters.hashed.Add(1)
 		f.sha256, f.recorded = made.sha256, made.other
