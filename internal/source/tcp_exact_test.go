@@ -138,8 +138,9 @@ func TestTCPFollowsWhatItIsTold(t *testing.T) {
 // Notices of destroyed sockets cost whoever closes one: none are asked for when nothing is left whose end is ours to tell.
 func TestTCPListensWhileItHasOwnConnections(t *testing.T) {
 	enterNamespace(t)
+	sockets := fmt.Sprintf("/proc/self/task/%d/net/netlink", unix.Gettid()) // of this namespace, whichever thread asks
 	listeners := func() (n int) {
-		table, err := os.ReadFile("/proc/thread-self/net/netlink")
+		table, err := os.ReadFile(sockets)
 		require.NoError(t, err)
 		for line := range strings.Lines(string(table)) {
 			// sk Eth Pid Groups ...
