@@ -2,6 +2,7 @@ package packages
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,8 @@ func TestDebianPackage(t *testing.T) {
 	first := start(t, r)
 	status := first.status(t)
 	require.Contains(t, status["version"], before)
+	port := talk(t)
+	recorded := first.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE remote_port = "+port)
 	r.run(t, "/usr/lib/beaconwatch/mode", "autoload")
 	require.NoError(t, os.WriteFile(r.path("/etc/beaconwatch/beaconwatch.yaml"), []byte("role: edited by hand\n"), 0o644))
 	r.run(t, "dpkg", "-i", renewed)
@@ -66,6 +69,8 @@ func TestDebianPackage(t *testing.T) {
 	status = second.status(t)
 	require.Contains(t, status["version"], after)
 	require.Equal(t, "edited by hand", status["role"])
+	require.Equal(t, recorded, second.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE remote_port = "+port),
+		"history is kept across the upgrade")
 	require.Zero(t, second.stop(t))
 
 	r.run(t, "dpkg", "-r", "beaconwatch")
@@ -127,6 +132,34 @@ func (s service) status(t *testing.T) map[string]string {
 		require.NotEqual(c, "none", rows[0]["level"])
 	}, patience, 200*time.Millisecond)
 	return rows[0]
+}
+
+// rows asks until there are some.
+func (s service) rows(t *testing.T, sql string) (rows []map[string]string) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		out, err := s.root.command("/usr/bin/beaconwatch.ext", "query", "--json", sql).Output()
+		require.NoError(c, err)
+		require.NoError(c, json.Unmarshal(out, &rows))
+		require.NotEmpty(c, rows)
+	}, patience, 200*time.Millisecond)
+	return rows
+}
+
+// talk sends something to itself on loopback and returns the port.
+func talk(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	conn, err := net.Dial("tcp4", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = conn.Write([]byte("kept across an upgrade"))
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port
 }
 
 func (s service) stop(t *testing.T) int {
