@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/baseline"
-	"github.com/beaconwatch/beaconwatch/internal/fleet"
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
 )
@@ -29,7 +27,7 @@ func (r *recorded) rows(cmd *cobra.Command, where string) ([]baseline.Row, error
 		return nil, err
 	}
 	if len(r.fleet) > 0 {
-		return fleetCandidates(cmd, r.fleet)
+		return fleetCandidates(cmd, r.fleet, "true", "max(evidence) DESC")
 	}
 	ask, done, err := r.connect(cmd, cfg, true)
 	if err != nil {
@@ -41,38 +39,6 @@ func (r *recorded) rows(cmd *cobra.Command, where string) ([]baseline.Row, error
 
 func candidatesWhere(ctx context.Context, ask shell.Querier, where string) ([]baseline.Row, error) {
 	return rowsOf(ctx, ask, "SELECT "+baseline.Columns+" FROM beacon_candidates WHERE "+where+" ORDER BY evidence DESC")
-}
-
-// fleetCandidates are the newest rows of each candidate on each host.
-func fleetCandidates(cmd *cobra.Command, files []string) ([]baseline.Row, error) {
-	store, err := fleet.Open(cmd.Context(), fleet.Config{})
-	if err != nil {
-		return nil, err
-	}
-	defer store.Close()
-	for _, file := range files {
-		if err := store.Load(cmd.Context(), file, cmd.InOrStdin()); err != nil {
-			return nil, err
-		}
-	}
-	found, err := rowsOf(cmd.Context(), store, `SELECT host, columns, max(unix_time) AS newest FROM beacon_results
-		WHERE kind = 'candidate' GROUP BY host, signature ORDER BY max(evidence) DESC`)
-	if err != nil {
-		return nil, err
-	}
-	var rows []baseline.Row
-	for _, f := range found {
-		values := map[string]any{}
-		if err := json.Unmarshal([]byte(f["columns"]), &values); err != nil {
-			return nil, fmt.Errorf("a row of host %s: %w", f["host"], err)
-		}
-		row := baseline.Row{"reporter": f["host"]}
-		for name, v := range values {
-			row[name] = fmt.Sprint(v)
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }
 
 func baselineCommand() *cobra.Command {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"strings"
 	"time"
@@ -29,17 +28,18 @@ func printCandidates(w io.Writer, rows []map[string]string, status map[string]st
 	const line = "%6s  %-6s %-21s %-24s %10s %7s %10s %6s  %s\n"
 	fmt.Fprintf(w, line, "score", "grade", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
 	for _, r := range rows[:min(len(rows), shown)] {
-		verdict := fmt.Sprintf("%.2f", number(r, "score"))
+		verdict := fmt.Sprintf("%.2f", figure.Number(r["score"]))
 		if r["insufficient"] == "1" {
 			verdict = "(" + verdict + ")"
 		}
 		every, jitter := "–", "–"
 		if strings.Contains(r["reason_codes"], "regular_timing") {
-			every, jitter = interval(number(r, "interval_ms")), fmt.Sprintf("±%.0f %%", 100*number(r, "jitter"))
+			every = figure.Duration(time.Duration(figure.Number(r["interval_ms"])) * time.Millisecond)
+			jitter = fmt.Sprintf("±%.0f %%", 100*figure.Number(r["jitter"]))
 		}
-		fmt.Fprintf(w, line, verdict, r["severity"], clip(programName(r), 21),
-			clip(r["remote_address"]+":"+r["remote_port"], 24), every, jitter,
-			size(number(r, "size_bytes")), r["beats"], r["sparkline"])
+		fmt.Fprintf(w, line, verdict, r["severity"], figure.Clip(programName(r), 21),
+			figure.Clip(r["remote_address"]+":"+r["remote_port"], 24), every, jitter,
+			size(figure.Number(r["size_bytes"])), r["beats"], r["sparkline"])
 		for _, line := range figure.Wrap(r["reason"], 112, 2) {
 			fmt.Fprintf(w, "        %s\n", line)
 		}
@@ -60,36 +60,10 @@ func programName(r map[string]string) string {
 	return filepath.Base(r["path"])
 }
 
-func interval(ms float64) string {
-	d := time.Duration(ms) * time.Millisecond
-	switch {
-	case d >= time.Hour:
-		return fmt.Sprintf("%.1f h", d.Hours())
-	case d >= 5*time.Minute:
-		return fmt.Sprintf("%.1f min", d.Minutes())
-	case d >= time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	return fmt.Sprintf("%.0f ms", ms)
-}
-
+// size is a count of bytes, "–" where none were counted.
 func size(bytes float64) string {
-	switch {
-	case bytes < 1:
+	if bytes < 1 {
 		return "–"
-	case bytes >= 1<<20:
-		return fmt.Sprintf("%.1f MiB", bytes/(1<<20))
-	case bytes >= 10<<10:
-		return fmt.Sprintf("%.1f KiB", bytes/(1<<10))
 	}
-	return fmt.Sprintf("%.0f B", math.Round(bytes))
-}
-
-// clip shortens s to n characters.
-func clip(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-1]) + "…"
+	return figure.Bytes(bytes)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/coverage"
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 )
 
 // report prints the verdicts, writes the files asked for, and fails if a promise was not kept.
@@ -67,7 +68,7 @@ func printVerdicts(w io.Writer, e coverage.Evidence) error {
 		case v.Skipped != "":
 			fmt.Fprintf(w, "    %s\n", v.Skipped)
 		case v.Reason != "":
-			fmt.Fprintf(w, "    %s\n", clip(v.Reason, 112))
+			fmt.Fprintf(w, "    %s\n", figure.Clip(v.Reason, 112))
 		case !v.Found && v.Promised:
 			fmt.Fprintf(w, "    the guide promises it at this level: see packs/blind-spots.md, and beaconwatch.ext doctor\n")
 		}

@@ -116,10 +116,10 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 	if err := settle(ctx, host); err != nil {
 		return nil, nil, err
 	}
-	if rows, err = selectRows(ctx, host, "SELECT * FROM beacon_candidates WHERE scope = 'destination' ORDER BY evidence DESC"); err != nil {
+	if rows, err = rowsOf(ctx, host, "SELECT * FROM beacon_candidates WHERE scope = 'destination' ORDER BY evidence DESC"); err != nil {
 		return nil, nil, err
 	}
-	all, err := selectRows(ctx, host, "SELECT * FROM beacon_sensor_status")
+	all, err := rowsOf(ctx, host, "SELECT * FROM beacon_sensor_status")
 	if err != nil || len(all) != 1 {
 		return nil, nil, fmt.Errorf("no status row: %w", err)
 	}
@@ -185,7 +185,7 @@ func bar(n int) string {
 func settle(ctx context.Context, host *sqlhost.Host) error {
 	before := ""
 	for range 10 {
-		rows, err := selectRows(ctx, host, "SELECT sum(beats) AS beats FROM beacon_candidates")
+		rows, err := rowsOf(ctx, host, "SELECT sum(beats) AS beats FROM beacon_candidates")
 		if err != nil {
 			return err
 		}
@@ -200,19 +200,4 @@ func settle(ctx context.Context, host *sqlhost.Host) error {
 		}
 	}
 	return nil
-}
-
-func selectRows(ctx context.Context, host *sqlhost.Host, sql string) ([]map[string]string, error) {
-	columns, values, err := host.Query(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]map[string]string, len(values))
-	for i, v := range values {
-		rows[i] = make(map[string]string, len(columns))
-		for j, name := range columns {
-			rows[i][name] = v[j]
-		}
-	}
-	return rows, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
 )
 
@@ -46,7 +47,7 @@ func boolRank(beacon bool) int {
 func (a *actor) judge(rows []map[string]string) string {
 	row := a.row(rows)
 	if !a.beacon {
-		if row != nil && number(row, "score") >= 0.5 && row["insufficient"] == "0" {
+		if row != nil && figure.Number(row["score"]) >= 0.5 && row["insufficient"] == "0" {
 			return fmt.Sprintf("a benign neighbour scored %s", row["score"])
 		}
 		return ""
@@ -56,7 +57,7 @@ func (a *actor) judge(rows []map[string]string) string {
 		return "no row names it"
 	case row["insufficient"] != "0":
 		return fmt.Sprintf("%s beats were called insufficient", row["beats"])
-	case number(row, "score") < 0.5:
+	case figure.Number(row["score"]) < 0.5:
 		return fmt.Sprintf("it scored only %s", row["score"])
 	default:
 		return disagreement(row, sent)
@@ -71,15 +72,15 @@ func disagreement(row map[string]string, sent []simulate.Sent) string {
 	}
 	low, median, high := gaps[0], gaps[len(gaps)/2], gaps[len(gaps)-1]
 	jitter := (high - low) / (high + low)
-	interval := number(row, "interval_ms") / 1000
+	interval := figure.Number(row["interval_ms"]) / 1000
 	switch {
 	case math.Abs(interval-median) > 0.1*median+jitter*median/2:
 		return fmt.Sprintf("interval is %.2f s, it sent every %.2f s", interval, median)
-	case math.Abs(number(row, "jitter")-jitter) > 0.12:
-		return fmt.Sprintf("jitter is %.2f, it had %.2f", number(row, "jitter"), jitter)
-	case math.Abs(number(row, "size_bytes")-sizes[len(sizes)/2]) > 1+0.02*sizes[len(sizes)/2]:
+	case math.Abs(figure.Number(row["jitter"])-jitter) > 0.12:
+		return fmt.Sprintf("jitter is %.2f, it had %.2f", figure.Number(row["jitter"]), jitter)
+	case math.Abs(figure.Number(row["size_bytes"])-sizes[len(sizes)/2]) > 1+0.02*sizes[len(sizes)/2]:
 		return fmt.Sprintf("size is %s, it sent %.0f bytes", row["size_bytes"], sizes[len(sizes)/2])
-	case math.Abs(number(row, "beats")-float64(len(sent))) > 1:
+	case math.Abs(figure.Number(row["beats"])-float64(len(sent))) > 1:
 		return fmt.Sprintf("%s beats, it sent %d", row["beats"], len(sent))
 	}
 	return ""
@@ -117,13 +118,4 @@ func measure(sent []simulate.Sent) (gaps, sizes []float64) {
 	slices.Sort(gaps)
 	slices.Sort(sizes)
 	return gaps, sizes
-}
-
-// number reads a numeric column; an empty one is 0.
-func number(row map[string]string, column string) float64 {
-	v, err := strconv.ParseFloat(row[column], 64)
-	if err != nil {
-		return 0
-	}
-	return v
 }

@@ -155,9 +155,6 @@ func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source stri
 	return data, nil
 }
 
-// bySeverity puts the worst first.
-const bySeverity = "CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 WHEN 'info' THEN 3 ELSE 4 END"
-
 // bursts are the micro-bursts of a candidate's series, in order.
 func bursts(ctx context.Context, ask shell.Querier, row report.Row) ([]report.Burst, error) {
 	where := "path = " + sqlText(row["path"])
@@ -180,24 +177,6 @@ func bursts(ctx context.Context, ask shell.Querier, row report.Row) ([]report.Bu
 		}
 	}
 	return all, nil
-}
-
-func sqlText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// rowsOf runs SQL and returns rows by column.
-func rowsOf(ctx context.Context, ask shell.Querier, sql string) ([]map[string]string, error) {
-	columns, values, err := ask.Query(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]map[string]string, len(values))
-	for i, v := range values {
-		rows[i] = make(map[string]string, len(columns))
-		for j, name := range columns {
-			rows[i][name] = v[j]
-		}
-	}
-	return rows, nil
 }
 
 // writeWhole writes a file that is there whole or not at all; "-" is standard output.

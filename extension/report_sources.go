@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,7 +17,6 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/config"
-	"github.com/beaconwatch/beaconwatch/internal/fleet"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -75,33 +73,13 @@ func savedTables(cfg config.Config, path string) (*sqlhost.Host, error) {
 // ofFleet takes the newest row of each candidate on each host out of result logs. Logs hold no micro-bursts, so there are no
 // pictures.
 func (r *reporting) ofFleet(cmd *cobra.Command, files []string) (data report.Data, err error) {
-	store, err := fleet.Open(cmd.Context(), fleet.Config{})
-	if err != nil {
-		return data, err
-	}
-	defer store.Close()
-	for _, file := range files {
-		if err := store.Load(cmd.Context(), file, cmd.InOrStdin()); err != nil {
-			return data, err
-		}
-	}
-	rows, err := rowsOf(cmd.Context(), store, fmt.Sprintf(`SELECT host, columns, max(unix_time) AS newest FROM beacon_results
-		WHERE kind = 'candidate' AND score >= %g GROUP BY host, signature ORDER BY %s, max(evidence) DESC`, r.least, bySeverity))
+	rows, err := fleetCandidates(cmd, files, fmt.Sprintf("score >= %g", r.least), bySeverity+", max(evidence) DESC")
 	if err != nil {
 		return data, err
 	}
 	data.Source, data.Considered = fmt.Sprintf("result logs %s", strings.Join(files, ", ")), len(rows)
 	for _, row := range rows[:min(len(rows), r.limit)] {
-		c := report.Candidate{Row: report.Row{}}
-		values := map[string]any{}
-		if err := json.Unmarshal([]byte(row["columns"]), &values); err != nil {
-			return data, fmt.Errorf("a row of host %s: %w", row["host"], err)
-		}
-		for name, v := range values {
-			c.Row[name] = fmt.Sprint(v)
-		}
-		c.Row["reporter"] = row["host"]
-		data.Candidates = append(data.Candidates, c)
+		data.Candidates = append(data.Candidates, report.Candidate{Row: row})
 	}
 	return data, nil
 }
