@@ -223,6 +223,31 @@ func TestMountedOver(t *testing.T) {
 	require.Empty(t, f.Package)
 }
 
+// TestOverlay: files of the layers of an overlay show other devices than their mount.
+func TestOverlay(t *testing.T) {
+	need.Root(t)
+	top := tree(t)
+	at := filepath.Join(top, "root")
+	require.NoError(t, unix.Mount("tmpfs", filepath.Join(top, "a"), "tmpfs", 0, "mode=755"))
+	defer func() { require.NoError(t, unix.Unmount(filepath.Join(top, "a"), unix.MNT_DETACH)) }()
+	for _, dir := range []string{"lower", "a/upper", "a/work", "root"} {
+		require.NoError(t, os.Mkdir(filepath.Join(top, dir), 0o755))
+	}
+	install(t, "/bin/sleep", filepath.Join(top, "lower", "sleepy"))
+	if err := unix.Mount("overlay", at, "overlay", 0, "xino=off,lowerdir="+top+"/lower,upperdir="+top+"/a/upper,workdir="+top+"/a/work"); err != nil {
+		need.Skip(t, "an overlay cannot be mounted: %v", err)
+	}
+	defer func() { require.NoError(t, unix.Unmount(at, unix.MNT_DETACH)) }()
+	for _, path := range []string{filepath.Join(at, "sleepy"), install(t, "/bin/sleep", filepath.Join(at, "sleepier"))} {
+		e := running(t, Config{Root: owns(t, path, read(t, path))})
+		cmd := sleeper(path)
+		f := facts(t, e, start(t, cmd))
+		stop(cmd)
+		require.True(t, f.Intact, "%s: %+v", path, f)
+		require.False(t, f.Elsewhere)
+	}
+}
+
 func TestSelfWritable(t *testing.T) {
 	need.Root(t)
 	top := tree(t)

@@ -147,13 +147,14 @@ func (x *examiner) request(f *file, from *procfs.PID) {
 // maxOpen bounds the files held open for inspection.
 const maxOpen = 64
 
-// readable reports whether a file can be read without waiting for a file server.
+// readable reports whether the executable of a process can be read without waiting for a file server.
 func (x *examiner) readable(f process.File, p procfs.PID) bool {
 	theirs, err := p.Mounts(&x.buffer)
 	if err != nil {
 		return false
 	}
-	return f.Mode&unix.S_IFMT == unix.S_IFREG && isLocal(f.Device, ownMounts(), parseMounts(theirs))
+	var st unix.Statx_t
+	return f.Mode&unix.S_IFMT == unix.S_IFREG && p.ExeStat(&st) == nil && isLocal(placeOf(&st), ownMounts(), parseMounts(theirs))
 }
 
 // writableBy reports whether a user with those groups could replace the file. For root, who could anyway, it is false.

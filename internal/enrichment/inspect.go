@@ -131,7 +131,7 @@ func (e *Enricher) reowned() {
 func (e *Enricher) digests(ctx context.Context, i inspection, algorithm string) sums {
 	is, f := i.file.key.file, i.opened
 	if f == nil {
-		if i.file.trail.path == "" || !isLocal(is.Device, ownMounts()) {
+		if i.file.trail.path == "" || !isLocal(i.file.trail.at, ownMounts()) {
 			return sums{}
 		}
 		opened, err := os.OpenFile(i.file.trail.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)

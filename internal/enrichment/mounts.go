@@ -24,13 +24,28 @@ var localTypes = map[string]bool{
 // mounts says which devices hold local file systems, as a mount namespace has them.
 type mounts struct {
 	local map[uint64]bool
+	// byID says the same of mounts by their identifier.
+	byID map[uint64]bool
 	// btrfs: there is one whose files show other devices than its mount.
 	btrfs bool
 }
 
-// parseMounts decodes lines of proc_pid_mountinfo(5): the device is the third field, the type follows a dash.
+// place is where a file is: on a device, and on a mount by its identifier, 0 if the kernel does not tell (before 5.8).
+type place struct{ device, mount uint64 }
+
+// placeOf is the place that statx(2) says, if it was asked for STATX_MNT_ID.
+func placeOf(st *unix.Statx_t) place {
+	p := place{device: unix.Mkdev(st.Dev_major, st.Dev_minor)}
+	if st.Mask&unix.STATX_MNT_ID != 0 {
+		p.mount = st.Mnt_id
+	}
+	return p
+}
+
+// parseMounts decodes lines of proc_pid_mountinfo(5): the identifier of the mount is the first field, the device the third,
+// the type follows a dash.
 func parseMounts(text []byte) mounts {
-	m := mounts{local: make(map[uint64]bool)}
+	m := mounts{local: make(map[uint64]bool), byID: make(map[uint64]bool)}
 	for line := range bytes.Lines(text) {
 		fields := bytes.Fields(line)
 		dash := 6
@@ -46,6 +61,9 @@ func parseMounts(text []byte) mounts {
 		}
 		kind := string(fields[dash+1])
 		m.local[device] = localTypes[kind]
+		if id, err := strconv.ParseUint(string(fields[0]), 10, 64); err == nil {
+			m.byID[id] = localTypes[kind]
+		}
 		m.btrfs = m.btrfs || kind == "btrfs"
 	}
 	return m
@@ -95,15 +113,21 @@ func memfdDevice() (uint64, bool) {
 	return st.Dev, err == nil
 }
 
-// isLocal reports whether a device holds a local file system, by the first namespace that has it. One that none has is
-// local if it is a real device, not one of those the kernel makes up for file systems without.
-func isLocal(device uint64, namespaces ...mounts) bool {
+// isLocal reports whether a file is on a local file system: by its device, or by its mount where files show other devices
+// than their mount does, as on the lower layers of an overlay; by the first namespace that has it. What none has is local if
+// it is on a real device, not one of those the kernel makes up for file systems without.
+func isLocal(at place, namespaces ...mounts) bool {
 	btrfs := false
 	for _, m := range namespaces {
-		if local, found := m.local[device]; found {
+		if local, found := m.local[at.device]; found {
 			return local
 		}
 		btrfs = btrfs || m.btrfs
 	}
-	return btrfs || unix.Major(device) != 0
+	for _, m := range namespaces {
+		if local, found := m.byID[at.mount]; found {
+			return local
+		}
+	}
+	return btrfs || unix.Major(at.device) != 0
 }

@@ -26,6 +26,7 @@ type trail struct {
 	// path is where it ends, without symbolic links; file what is there.
 	path string
 	file process.File
+	at   place
 	// mounted: the file itself is a mount point.
 	mounted bool
 	// protected: it and each directory above belong to root and can be written by nobody else.
@@ -54,7 +55,7 @@ func follow(path string, m mounts) (trail, error) {
 	for _, s := range w.steps[1:] {
 		w.trail.path += "/" + s.name
 	}
-	w.trail.file, w.trail.mounted = end.file, end.mounted
+	w.trail.file, w.trail.at, w.trail.mounted = end.file, end.at, end.mounted
 	return w.trail, nil
 }
 
@@ -78,7 +79,7 @@ func (w *walker) step(name string) error {
 	switch {
 	case here.file.Mode&unix.S_IFMT != unix.S_IFDIR:
 		return unix.ENOTDIR
-	case !isLocal(here.file.Device, w.mounts):
+	case !isLocal(here.at, w.mounts):
 		return errRemote
 	}
 	return w.enter(name, here.fd)
@@ -129,16 +130,17 @@ type step struct {
 	name    string
 	fd      int
 	file    process.File
+	at      place
 	mounted bool
 }
 
 func (s *step) read() error {
 	var st unix.Statx_t
 	const flags = unix.AT_EMPTY_PATH | unix.AT_STATX_DONT_SYNC | unix.AT_NO_AUTOMOUNT
-	if err := unix.Statx(s.fd, "", flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st); err != nil {
+	if err := unix.Statx(s.fd, "", flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME|unix.STATX_MNT_ID, &st); err != nil {
 		return err
 	}
-	s.file = process.FileOf(&st)
+	s.file, s.at = process.FileOf(&st), placeOf(&st)
 	s.mounted = st.Attributes&st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 	return nil
 }

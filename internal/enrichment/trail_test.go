@@ -56,7 +56,7 @@ func TestTrail(t *testing.T) {
 			require.NoError(t, tt.change(filepath.Join(top, tt.at)))
 			got, err := follow(filepath.Join(top, "a/b/x"), ownMounts())
 			require.NoError(t, err)
-			tt.want.path, tt.want.file = filepath.Join(top, "a/b/x"), got.file
+			tt.want.path, tt.want.file, tt.want.at = filepath.Join(top, "a/b/x"), got.file, got.at
 			require.Equal(t, tt.want, got)
 			require.EqualValues(t, 1, got.file.Size)
 		})
@@ -110,11 +110,15 @@ func TestParseMounts(t *testing.T) {
 		"31 27 0:26 /@ /srv rw - btrfs /dev/vdb rw\nnonsense\n1 2 3:4 5 6 7 -\n1 2 x:y 5 6 - ext4 z\n"))
 	require.Equal(t, map[uint64]bool{unix.Mkdev(254, 0): true, unix.Mkdev(0, 25): false, unix.Mkdev(0, 26): true}, m.local)
 	require.True(t, m.btrfs)
-	require.False(t, isLocal(unix.Mkdev(0, 25), m))
-	require.True(t, isLocal(unix.Mkdev(0, 99), m), "a subvolume")
-	require.True(t, isLocal(unix.Mkdev(8, 1), mounts{}), "a disk of another namespace")
-	require.False(t, isLocal(unix.Mkdev(0, 99), mounts{}))
-	require.False(t, isLocal(unix.Mkdev(0, 25), mounts{}, m), "the first that has it decides")
+	require.False(t, isLocal(place{device: unix.Mkdev(0, 25)}, m))
+	require.True(t, isLocal(place{device: unix.Mkdev(0, 99)}, m), "a subvolume")
+	require.True(t, isLocal(place{device: unix.Mkdev(8, 1)}, mounts{}), "a disk of another namespace")
+	require.False(t, isLocal(place{device: unix.Mkdev(0, 99)}, mounts{}))
+	require.False(t, isLocal(place{device: unix.Mkdev(0, 25)}, mounts{}, m), "the first that has it decides")
+	m.btrfs = false
+	require.True(t, isLocal(place{unix.Mkdev(0, 99), 27}, m), "another device than its mount, as in an overlay")
+	require.False(t, isLocal(place{unix.Mkdev(0, 99), 30}, m))
+	require.False(t, isLocal(place{unix.Mkdev(0, 99), 32}, m), "its mount has gone")
 }
 
 func FuzzParseMounts(f *testing.F) {

@@ -10,7 +10,7 @@ import (
 // server (FUSE, NFS) is not asked, what the kernel knows of the file is enough to tell it from others.
 func (p PID) ExeStat(st *unix.Statx_t) error {
 	const flags = unix.AT_STATX_DONT_SYNC | unix.AT_NO_AUTOMOUNT
-	if err := unix.Statx(p.dir, "exe", flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, st); err != nil {
+	if err := unix.Statx(p.dir, "exe", flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME|unix.STATX_MNT_ID, st); err != nil {
 		return pidError("exe", err)
 	}
 	return nil
