@@ -38,6 +38,8 @@ func TestDaemonsAndImplants(t *testing.T) {
 			assert.Equal(c, "info", row["severity"], "%s: %s", d.path, row["reason"])
 			assert.Equal(c, d.entry, row["rule"], "%s: %s", d.path, row["reason"])
 			assert.Equal(c, "1", row["expected"], d.path)
+			assert.Equal(c, d.pkg, row["package_name"], d.path)
+			assert.NotContains(c, row["suspicions"], "recent_executable", "%s is as its package installed it", d.path)
 		}
 		for _, i := range implants {
 			row := find(c, rows, i.what, i.path, i.port)

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 // roleVariable makes this test binary play a part instead of starting a server.
@@ -49,17 +51,8 @@ func TestMain(m *testing.M) {
 func onServer(t *testing.T) {
 	t.Helper()
 	if os.Getenv(roleVariable) != "inside" {
-		lacking(t, "no server to test on: %v", unavailable)
+		need.Skip(t, "no server to test on: %v", unavailable)
 	}
-}
-
-// lacking skips the test for want of something, or fails it where nothing may be skipped.
-func lacking(t *testing.T, format string, a ...any) {
-	t.Helper()
-	if os.Getenv("BEACONWATCH_REQUIRE_ALL") == "1" {
-		t.Fatalf(format, a...)
-	}
-	t.Skipf(format, a...)
 }
 
 // installed is the path of a program of a Debian package.
@@ -67,7 +60,7 @@ func installed(t *testing.T, path, pkg string) string {
 	t.Helper()
 	found, err := exec.LookPath(path)
 	if err != nil {
-		lacking(t, "Debian's package %s is not installed: %v", pkg, err)
+		need.Skip(t, "Debian's package %s is not installed: %v", pkg, err)
 	}
 	return found
 }

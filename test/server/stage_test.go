@@ -90,7 +90,7 @@ func enterServer() error {
 			return err
 		}
 	}
-	if err := unix.Mount("overlay", root, "overlay", 0, "xino=on,lowerdir=/,upperdir="+upper+",workdir="+work); err != nil {
+	if err := unix.Mount("overlay", root, "overlay", 0, "lowerdir=/,upperdir="+upper+",workdir="+work); err != nil {
 		return fmt.Errorf("mount an overlay of this system: %w", err)
 	}
 	for _, m := range []struct {
