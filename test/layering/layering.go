@@ -12,8 +12,6 @@ import (
 // Module is the module path every internal import starts with.
 const Module = "github.com/beaconwatch/beaconwatch"
 
-var readers = []string{"procfs", "sockdiag", "procevent", "packet", "bpf"}
-
 // rooms maps a package under internal/ to the internal packages it may import. A package that is not listed may import
 // nothing and may not exist: adding a room is a change of this table.
 var rooms = map[string][]string{
@@ -35,7 +33,7 @@ var rooms = map[string][]string{
 	"procevent":   {"socket"},
 	"packet":      {"netns", "socket"},
 	"bpf":         {},
-	"source":      append([]string{"boottime", "send", "netns"}, readers...),
+	"source":      {"boottime", "send", "netns", "procfs", "sockdiag", "packet", "bpf"},
 	"attribution": {"send", "process", "procfs", "procevent"},
 	"enrichment":  {"process", "procfs", "packet"},
 	"inventory":   {"process", "send"},
@@ -47,7 +45,7 @@ var rooms = map[string][]string{
 	"sqlhost":     {},
 	"shell":       {},
 	"config":      {},
-	"replay":      {"boottime", "send", "process", "history", "logfile", "jsonscan"},
+	"replay":      {"boottime", "send", "logfile", "jsonscan"},
 	"simulate":    {},
 	"terminal":    {"figure"},
 	"fleet":       {"logfile", "jsonscan"},
@@ -59,15 +57,15 @@ var rooms = map[string][]string{
 // confined maps a third-party import prefix to the packages that may use it. "extension" stands for the main package.
 var confined = map[string][]string{
 	"github.com/osquery/osquery-go":   {"table", "sqlhost", "shell", "extension"},
-	"github.com/apache/thrift":        {"table", "sqlhost", "shell", "extension"},
+	"github.com/apache/thrift":        {"sqlhost", "shell", "extension"},
 	"modernc.org/sqlite":              {"sqlhost", "fleet", "enrichment"},
-	"github.com/shirou/gopsutil":      {"attribution", "enrichment"},
+	"github.com/shirou/gopsutil":      {"attribution"},
 	"github.com/cilium/ebpf":          {"bpf"},
 	"github.com/goccy/go-yaml":        {"config", "inventory", "pack"},
 	"github.com/peterh/liner":         {"shell"},
 	"github.com/jedib0t/go-pretty":    {"shell"},
 	"github.com/klauspost/compress":   {"logfile"},
-	"charm.land":                      {"terminal", "extension"},
+	"charm.land":                      {"terminal"},
 	"github.com/charmbracelet/x/ansi": {"terminal"},
 	"gonum.org/v1/plot":               {"report"},
 	"github.com/spf13/cobra":          {"extension"},
