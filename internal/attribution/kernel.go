@@ -20,27 +20,12 @@ func (s *scanner) open(sock send.Socket) bool {
 	if owner == "" {
 		return false
 	}
-	for _, name := range tablesOf(sock.Protocol) {
+	for _, name := range procfs.NetTables(uint8(sock.Protocol)) {
 		if s.listed(owner, name, sock.Inode) {
 			return true
 		}
 	}
 	return false
-}
-
-// tablesOf names the tables in /proc/PID/net a socket may be in.
-func tablesOf(p send.Protocol) []string {
-	switch p {
-	case send.TCP:
-		return []string{"tcp", "tcp6"}
-	case send.UDP:
-		return []string{"udp", "udp6"}
-	case send.UDPLite:
-		return []string{"udplite", "udplite6"}
-	case send.Raw:
-		return []string{"raw", "raw6"}
-	}
-	return nil
 }
 
 // listed reports whether a table has an open socket of root with the inode.

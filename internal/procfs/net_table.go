@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxNetRow bounds a row: the longest, of IPv6 TCP, has about 200 bytes.
@@ -31,9 +33,23 @@ type NetTable struct {
 	err       error
 }
 
+// NetTables names the tables of an IP protocol, IPv4 first; none for a protocol that has none.
+func NetTables(protocol uint8) []string {
+	switch protocol {
+	case unix.IPPROTO_TCP:
+		return []string{"tcp", "tcp6"}
+	case unix.IPPROTO_UDP:
+		return []string{"udp", "udp6"}
+	case unix.IPPROTO_UDPLITE:
+		return []string{"udplite", "udplite6"}
+	case unix.IPPROTO_RAW:
+		return []string{"raw", "raw6"}
+	}
+	return nil
+}
+
 // OpenNetTable opens /proc/owner/net/name, where owner is "thread-self" (the caller) or a PID, whose network namespace is
-// shown, and name one of tcp, tcp6, udp, udp6, udplite, udplite6, raw, raw6. A table the kernel does not have is
-// fs.ErrNotExist.
+// shown, and name one of NetTables. A table the kernel does not have is fs.ErrNotExist.
 func (fs FS) OpenNetTable(owner, name string) (*NetTable, error) {
 	file, err := os.Open(fs.path(owner, "net", name))
 	if err != nil {

@@ -31,21 +31,6 @@ type ProcNetConfig struct {
 	MaxSockets int
 }
 
-// tableNames are the files of a protocol in /proc/net, IPv4 first.
-func tableNames(p send.Protocol) []string {
-	switch p {
-	case send.TCP:
-		return []string{"tcp", "tcp6"}
-	case send.UDP:
-		return []string{"udp", "udp6"}
-	case send.UDPLite:
-		return []string{"udplite", "udplite6"}
-	case send.Raw:
-		return []string{"raw", "raw6"}
-	}
-	return nil
-}
-
 func (c *ProcNetConfig) setDefaults() error {
 	if c.MinPeriod == 0 {
 		c.MinPeriod = 100 * time.Millisecond
@@ -66,7 +51,7 @@ func (c *ProcNetConfig) setDefaults() error {
 		return errors.New("proc: no protocols")
 	}
 	for _, p := range c.Protocols {
-		if tableNames(p) == nil {
+		if procfs.NetTables(uint8(p)) == nil {
 			return fmt.Errorf("proc: no table of %v sockets", p)
 		}
 	}
@@ -131,7 +116,7 @@ func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
 func (p *ProcNet) open() error {
 	var missing error
 	for _, protocol := range p.cfg.Protocols {
-		for _, name := range tableNames(protocol) {
+		for _, name := range procfs.NetTables(uint8(protocol)) {
 			table, err := p.cfg.FS.OpenNetTable(p.cfg.Owner, name)
 			switch {
 			case err == nil:
