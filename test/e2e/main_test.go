@@ -35,6 +35,7 @@ var roles = map[string]func() error{
 	"filtered":  playFiltered,
 	"wave":      playWave,
 	"drain":     playDrain,
+	"faulty":    playFaulty,
 }
 
 // workshop is the directory of the binaries and of every test's files. TestMain sets it once.
