@@ -36,6 +36,7 @@ var roles = map[string]func() error{
 	"wave":      playWave,
 	"drain":     playDrain,
 	"faulty":    playFaulty,
+	"spinner":   playSpinner,
 }
 
 // workshop is the directory of the binaries and of every test's files. TestMain sets it once.
