@@ -115,26 +115,13 @@ func (d *decoder) object(object jsonscan.Token, emit func(row) error) error {
 
 // members walks an object. A name with an escape in it is none that matters here.
 func members(s *jsonscan.Scanner, each func(name []byte, value jsonscan.Token) error) error {
-	if err := s.Expect('{'); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Next('}', n)
-		if err != nil || !more {
-			return err
-		}
-		name, err := s.Key()
-		if err != nil {
-			return err
-		}
+	return s.Members(func(name []byte) error {
 		value, err := s.Value()
 		if err != nil {
 			return err
 		}
-		if err := each(name, value); err != nil {
-			return err
-		}
-	}
+		return each(name, value)
+	})
 }
 
 func (r *result) member(name string, value jsonscan.Token) (err error) {

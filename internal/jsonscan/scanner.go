@@ -92,6 +92,26 @@ func (s *Scanner) Key() ([]byte, error) {
 	return name, s.Expect(':')
 }
 
+// Members walks an object. each is called with the name of a member, escapes left in it, and reads its value.
+func (s *Scanner) Members(each func(name []byte) error) error {
+	if err := s.Expect('{'); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Next('}', n)
+		if err != nil || !more {
+			return err
+		}
+		name, err := s.Key()
+		if err != nil {
+			return err
+		}
+		if err := each(name); err != nil {
+			return err
+		}
+	}
+}
+
 // Value reads one value of any kind.
 func (s *Scanner) Value() (Token, error) { return s.nested(0) }
 

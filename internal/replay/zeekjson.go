@@ -15,33 +15,17 @@ func jsonRow(line []byte, f *fields) error {
 
 // members reads an object into f, its names prefixed.
 func members(s *jsonscan.Scanner, prefix string, f *fields) error {
-	if err := s.Expect('{'); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Next('}', n)
-		if err != nil || !more {
-			return err
-		}
-		name, err := s.Key()
-		if err != nil {
-			return err
-		}
+	return s.Members(func(name []byte) error {
 		if prefix == "" && string(name) == "id" && s.Peek() == '{' {
-			if err := members(s, "id.", f); err != nil {
-				return err
-			}
-			continue
+			return members(s, "id.", f)
 		}
 		at := memberOf(prefix, name)
 		value, err := s.Value()
-		if err != nil {
-			return err
-		}
-		if at != noField {
+		if err == nil && at != noField {
 			f[at] = scalar(value)
 		}
-	}
+		return err
+	})
 }
 
 // memberOf returns which field a name within "id" (prefix "id.") or at the top (prefix "") is.
