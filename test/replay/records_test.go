@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/logfile/logfiletest"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
 	"github.com/beaconwatch/beaconwatch/internal/send"
-	"github.com/stretchr/testify/require"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -112,16 +114,16 @@ func TestEveryFormatGivesTheGoldenRecords(t *testing.T) {
 		texts [][]byte
 	}{
 		{"TSV", [][]byte{trace}},
-		{"TSV in gzip", [][]byte{gzipped(t, trace)}},
-		{"TSV in zstd", [][]byte{zstandard(t, trace)}},
+		{"TSV in gzip", [][]byte{logfiletest.Gzip(t, trace)}},
+		{"TSV in zstd", [][]byte{logfiletest.Zstd(t, trace)}},
 		{"JSON", [][]byte{jsonLines(t, rows, nil)}},
-		{"JSON in gzip", [][]byte{gzipped(t, jsonLines(t, rows, nil))}},
-		{"JSON in zstd", [][]byte{zstandard(t, jsonLines(t, rows, nil))}},
+		{"JSON in gzip", [][]byte{logfiletest.Gzip(t, jsonLines(t, rows, nil))}},
+		{"JSON in zstd", [][]byte{logfiletest.Zstd(t, jsonLines(t, rows, nil))}},
 		{"JSON with dates", [][]byte{jsonLines(t, rows, iso8601)}},
 		{"JSON with nested endpoints", [][]byte{jsonLines(t, rows, nested)}},
-		{"rotated and given backwards", [][]byte{tsv(rows[2*third:]), gzipped(t, tsv(rows[third:2*third])), tsv(rows[:third])}},
+		{"rotated and given backwards", [][]byte{tsv(rows[2*third:]), logfiletest.Gzip(t, tsv(rows[third:2*third])), tsv(rows[:third])}},
 		{"rotated and concatenated", [][]byte{slices.Concat(tsv(rows[:third]), tsv(rows[third:]))}},
-		{"members of gzip", [][]byte{slices.Concat(gzipped(t, tsv(rows[:third])), gzipped(t, tsv(rows[third:])))}},
+		{"members of gzip", [][]byte{slices.Concat(logfiletest.Gzip(t, tsv(rows[:third])), logfiletest.Gzip(t, tsv(rows[third:])))}},
 		{"of two sensors", [][]byte{tsv(only(rows, "10.0.0.10")), jsonLines(t, without(rows, "10.0.0.10"), nil)}},
 		{"beside a dns.log", [][]byte{trace, []byte("#fields\tts\tquery\n")}},
 	}
@@ -135,7 +137,7 @@ func TestEveryFormatGivesTheGoldenRecords(t *testing.T) {
 		})
 	}
 	t.Run("standard input", func(t *testing.T) {
-		golden(t, "records.txt", summary(t, []string{"-"}, replay.Config{Stdin: bytes.NewReader(gzipped(t, trace))}))
+		golden(t, "records.txt", summary(t, []string{"-"}, replay.Config{Stdin: bytes.NewReader(logfiletest.Gzip(t, trace))}))
 	})
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
 
@@ -97,19 +95,4 @@ func nested(row map[string]any) {
 		delete(row, "id."+name)
 	}
 	row["id"] = id
-}
-
-func gzipped(t testing.TB, text []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	_, err := w.Write(text)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	return b.Bytes()
-}
-
-func zstandard(t testing.TB, text []byte) []byte {
-	w, err := zstd.NewWriter(nil)
-	require.NoError(t, err)
-	return w.EncodeAll(text, nil)
 }
