@@ -19,6 +19,3 @@ type Series struct {
 	// Window is how long the flow was watched, for Config.RepeatFrequencyThreshold; 0 means for as long as it lasted.
 	Window time.Duration
 }
-
-// Len returns the number of micro-bursts.
-func (s Series) Len() int { return len(s.At) }

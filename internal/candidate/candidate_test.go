@@ -119,7 +119,7 @@ func TestEvictedPairsLeaveTheRanking(t *testing.T) {
 		record(store, "/a", 1, "198.51.100.1:443", time.Duration(i)*time.Minute, 1)
 	}
 	ranker.Refresh()
-	require.Equal(t, 1, ranker.Snapshot().Len())
+	require.Len(t, ranker.Snapshot().ranked, 1)
 	for i := range 5 {
 		record(store, "/b", 1, "198.51.100.2:443", time.Duration(i)*time.Minute, 1)
 	}

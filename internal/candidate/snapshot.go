@@ -46,9 +46,6 @@ func (s *Snapshot) ofPrograms() map[uint64][]*Candidate {
 	return found
 }
 
-// Len is the number of candidates.
-func (s *Snapshot) Len() int { return len(s.ranked) }
-
 // Rank is the place of a candidate of this snapshot, 1 for the one with the most evidence.
 func (s *Snapshot) Rank(c *Candidate) int {
 	s.index.Do(s.build)

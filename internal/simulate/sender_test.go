@@ -167,13 +167,3 @@ func TestRunReportsARefusedConnection(t *testing.T) {
 	err = Run(t.Context(), SenderConfig{Network: "tcp", Address: address, Interval: time.Second, Size: 10, Count: 3, For: time.Minute})
 	require.ErrorContains(t, err, "connection refused")
 }
-
-func TestShapesParseTheirNames(t *testing.T) {
-	for s := Beat; s <= Idle; s++ {
-		parsed, err := ParseShape(s.String())
-		require.NoError(t, err)
-		require.Equal(t, s, parsed)
-	}
-	_, err := ParseShape("unknown")
-	require.EqualError(t, err, `no shape is called "unknown"`)
-}

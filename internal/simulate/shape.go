@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -38,16 +37,6 @@ func (s Shape) String() string {
 		return "idle"
 	}
 	return "unknown"
-}
-
-// ParseShape returns the shape with the given name.
-func ParseShape(name string) (Shape, error) {
-	for s := Beat; s <= Idle; s++ {
-		if s.String() == name {
-			return s, nil
-		}
-	}
-	return 0, fmt.Errorf("no shape is called %q", name)
 }
 
 // gaps returns the time from the start of each check-in to the start of the next.
