@@ -37,10 +37,7 @@ unit: ## unit tests under the race detector
 	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GO) test -race ./internal/... ./extension/... ./packs/...
 
 fuzz: ## every fuzz target for a few seconds (FUZZTIME)
-	@mkdir -p build; for pkg in $$($(GO) list ./internal/... ./extension/...); do \
-	  for target in $$(grep -hos '^func Fuzz[A-Za-z0-9_]*' $$($(GO) list -f '{{.Dir}}' $$pkg)/*_test.go | cut -c6-); do \
-	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }; \
-	  done; done
+	GO='$(GO)' test/fuzz.sh $(FUZZTIME)
 
 e2e: build ## separation on labelled traffic, replayed traces, real processes through the real protocol
 	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/pack/... ./test/inventory/... ./test/e2e/... ./test/server/...
