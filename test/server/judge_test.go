@@ -29,6 +29,7 @@ type judge struct {
 	facts    func(process.ID) (process.Facts, bool)
 	store    *history.Store
 	ranker   *candidate.Ranker
+	rules    *inventory.Set
 	random   *rand.Rand
 }
 
@@ -48,10 +49,10 @@ func newJudge(t *testing.T, root string) *judge {
 	require.NoError(t, err)
 	j.store, err = history.New(history.Config{})
 	require.NoError(t, err)
-	rules, err := inventory.Load(inventory.Files{Shipped: shipped.Files, Roles: []string{"base server", "kubernetes node"}})
+	j.rules, err = inventory.Load(inventory.Files{Shipped: shipped.Files, Roles: []string{"base server", "kubernetes node"}})
 	require.NoError(t, err)
 	j.facts = enricher.Facts
-	j.ranker, err = candidate.New(candidate.Config{Store: j.store, Grading: candidate.Grading{Inventory: func() *inventory.Set { return rules },
+	j.ranker, err = candidate.New(candidate.Config{Store: j.store, Grading: candidate.Grading{Inventory: func() *inventory.Set { return j.rules },
 		Process: j.resolver.Process, Facts: enricher.Facts, Clock: boottime.Recorded()}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

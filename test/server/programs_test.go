@@ -50,6 +50,9 @@ func programs(t *testing.T) []program {
 	return []program{
 		{entry: "systemd-timesyncd", pkg: "systemd-timesyncd", path: "/usr/lib/systemd/systemd-timesyncd", user: "systemd-timesync",
 			to: "udp://" + public + ":123", polls: settling(32*time.Second, 2048*time.Second), splay: 0.002, beats: 120, size: 48},
+		// where Arch has it: Debian's own runs beside it
+		{entry: "chronyd", pkg: "chrony-elsewhere", path: "/usr/bin/chronyd", user: "_chrony",
+			to: "udp://" + public + ":123", polls: settling(64*time.Second, 1024*time.Second), splay: 0.01, beats: 120, size: 48},
 		{entry: "ntpd", pkg: "ntpsec", path: "/usr/sbin/ntpd", user: "ntpsec",
 			to: "udp://" + public + ":123", polls: settling(64*time.Second, 1024*time.Second), splay: 0.02, beats: 120, size: 48},
 		{entry: "telegraf", pkg: "telegraf", path: "/usr/bin/telegraf", user: "_telegraf",
