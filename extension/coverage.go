@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -279,7 +280,7 @@ func (c *covering) play(ctx context.Context, shapes []coverage.Shape, watch time
 	if c.isolated {
 		for _, s := range shapes {
 			for _, a := range s.Addresses {
-				if addr := netip.MustParseAddrPort(a).Addr(); !contains(plan.Own, addr) {
+				if addr := netip.MustParseAddrPort(a).Addr(); !slices.Contains(plan.Own, addr) {
 					plan.Own = append(plan.Own, addr)
 				}
 			}
@@ -335,15 +336,6 @@ func (c *covering) follow(out io.Reader) {
 		}
 		c.mu.Unlock()
 	}
-}
-
-func contains(all []netip.Addr, a netip.Addr) bool {
-	for _, x := range all {
-		if x == a {
-			return true
-		}
-	}
-	return false
 }
 
 // clockState reads adjtimex(2).

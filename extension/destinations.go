@@ -55,16 +55,7 @@ func (d *destinations) listens(p process.Program) bool {
 
 // run looks at the interfaces and the local proxies every half minute until ctx ends.
 func (d *destinations) run(ctx context.Context) error {
-	tick := time.NewTicker(30 * time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			d.refresh()
-		}
-	}
+	return every(ctx, 30*time.Second, d.refresh)
 }
 
 // refresh keeps the last known subnets if the interfaces cannot be read.

@@ -149,16 +149,7 @@ func redactor(mode string) func(string) string {
 
 // sweep forgets pairs past their retention now and then.
 func (in *instrument) sweep(ctx context.Context) error {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			in.store.Sweep(boottime.Now())
-		}
-	}
+	return every(ctx, time.Minute, func() { in.store.Sweep(boottime.Now()) })
 }
 
 // host reads what the status table says of our own process.

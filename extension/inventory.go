@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -77,19 +75,11 @@ func (in *instrument) grading(where *destinations) candidate.Grading {
 
 // reloading reads the rules again whenever SIGHUP comes; a refusal is logged and in the status table.
 func (in *instrument) reloading(ctx context.Context) error {
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGHUP)
-	defer signal.Stop(told)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-told:
-			if err := in.rules.Reload(); err != nil {
-				in.sensor.Fail(err)
-			}
+	return onSignal(ctx, syscall.SIGHUP, func() {
+		if err := in.rules.Reload(); err != nil {
+			in.sensor.Fail(err)
 		}
-	}
+	})
 }
 
 // recordUse keeps on disk which rules are of use.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -129,20 +128,12 @@ func purges(ctx context.Context, client *shell.Client) (pid, times int, err erro
 
 // purging forgets what was recorded whenever the signal comes.
 func (in *instrument) purging(ctx context.Context) error {
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, purgeSignal)
-	defer signal.Stop(told)
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-told:
-			if err := in.forget(); err != nil {
-				in.sensor.Fail(fmt.Errorf("purge: %w", err))
-			}
-			in.purges.Add(1)
+	return onSignal(ctx, purgeSignal, func() {
+		if err := in.forget(); err != nil {
+			in.sensor.Fail(fmt.Errorf("purge: %w", err))
 		}
-	}
+		in.purges.Add(1)
+	})
 }
 
 // forget empties memory first, so that what is then written is nothing.
