@@ -70,7 +70,8 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err := in.enrich(cfg); err != nil {
 		return nil, err
 	}
-	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact), Met: in.enricher.Meet})
+	resolver, err := attribution.New(attribution.Config{Redact: redactor(cfg.Redact), Met: in.enricher.Meet,
+		Executions: openExecutions(cfg, log)})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	// Met is told of each process that is found to own a socket, and again when it runs another program, with what is known
 	// so far. It is called on the hot path with a lock held: it must return at once and not call back. May be nil.
 	Met func(process.Info)
+	// Executions, if not nil, opens where the kernel tells of programs as they are executed, and returns nil if there is no such
+	// place. It is called by Run, which closes what it returns.
+	Executions func() Executions
 	// MaxProcesses bounds the processes described, ended ones included, and apart from these those that were witnessed
 	// without having owned a socket yet. Default 8192 of each.
 	MaxProcesses int

@@ -152,11 +152,17 @@ func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, s
 	if err != nil {
 		return err
 	}
+	inGroup(info, cgroup)
+	info.Program.UID = uids.Real
+	return nil
+}
+
+// inGroup notes the control group of a process, and what it says.
+func inGroup(info *process.Info, cgroup string) {
 	info.CgroupPath = process.Printable(cgroup, process.MaxText)
 	info.SystemdUnit = process.SystemdUnit(cgroup)
 	info.ContainerID, info.ContainerRuntime = process.ContainerID(cgroup)
-	info.Program.UID, info.Program.Workload = uids.Real, process.Workload(cgroup)
-	return nil
+	info.Program.Workload = process.Workload(cgroup)
 }
 
 // cmdline is the command line as it is kept: printable, without secrets, bounded.

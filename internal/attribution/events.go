@@ -16,9 +16,10 @@ type Events struct {
 	// Seen counts events. Lost counts those the kernel dropped because they were not read in time, Relists the passes over
 	// all processes made because of that.
 	Seen, Lost, Relists uint64
-	// Read counts programs read when they were executed, or when they first forked. Late counts those whose process had
+	// Read counts programs read when they were executed, or when they first forked, Told those that could not be, of which the
+	// kernel had told (Config.Executions). Late counts those whose process had
 	// ended before that, Denied those the kernel did not show, Skipped those executed while there was no budget to read them.
-	Read, Late, Denied, Skipped uint64
+	Read, Told, Late, Denied, Skipped uint64
 	// Pauses counts how often even listening was stopped for lack of budget.
 	Pauses uint64
 	// Recalled counts owners that were named after they had ended, because their life had been witnessed.
@@ -40,7 +41,7 @@ func (e Events) Errno() syscall.Errno {
 // events returns the counters of now.
 func (r *Resolver) events() Events {
 	c := &r.counters.events
-	e := Events{Seen: c.seen.Load(), Lost: c.lost.Load(), Relists: c.relists.Load(), Read: c.read.Load(),
+	e := Events{Seen: c.seen.Load(), Lost: c.lost.Load(), Relists: c.relists.Load(), Read: c.read.Load(), Told: c.told.Load(),
 		Late: c.late.Load(), Denied: c.denied.Load(), Skipped: c.skipped.Load(), Pauses: c.pauses.Load(),
 		Recalled: c.recalled.Load()}
 	e.Active, e.Refused = r.witness.state()

@@ -27,7 +27,7 @@ func (w *witness) handle(e *procevent.Event, at int64) {
 func (w *witness) forked(pid, parent int32, at int64) {
 	r := w.r
 	if p := w.living(parent); p == nil || p.image == nil && !p.unreadable {
-		w.meet(parent, 1)
+		w.meet(parent, 1, nil)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,13 +46,15 @@ func (w *witness) forked(pid, parent int32, at int64) {
 
 // executed: another program, read at once because it may end at once. A reading that began after the event has seen it.
 func (w *witness) executed(pid int32, at int64) {
+	told, ok := w.executions.of(pid, at)
 	if k := w.living(pid); k != nil && at <= k.read {
 		return
 	}
-	if !w.budget.ample() {
-		w.r.counters.events.skipped.Add(1)
+	if !ok {
+		w.meet(pid, 0, nil)
+		return
 	}
-	w.meet(pid, 0)
+	w.meet(pid, 0, &told)
 }
 
 // becameUser: the process may have another user from now on.
@@ -126,8 +128,9 @@ func (w *witness) living(pid int32) *kin {
 // errSkipped is why a program was not read for lack of budget.
 var errSkipped = errors.New("attribution: no budget")
 
-// meet reads the program of a process, and of as many generations before it if they are not known.
-func (w *witness) meet(pid int32, generations int) {
+// meet reads the program of a process, and of as many generations before it if they are not known. told, if not nil, is what the
+// kernel has told of it, which is less than what can be read.
+func (w *witness) meet(pid int32, generations int, told *Execution) {
 	r := w.r
 	began := sinceBoot()
 	var i *image
@@ -140,13 +143,24 @@ func (w *witness) meet(pid int32, generations int) {
 	switch {
 	case err == nil:
 		c.read.Add(1)
+		if told != nil {
+			r.complete(i, told)
+		}
+	case told != nil && told.Path != "" && !errors.Is(err, errKernelThread):
+		c.told.Add(1)
+		i, err = r.image(told, w.handed(pid)), nil
+		if stat.StartTicks == 0 {
+			stat.StartTicks, stat.Parent, stat.State = told.ID.StartTicks, told.Parent, 'Z'
+		}
+	case errors.Is(err, errSkipped):
+		c.skipped.Add(1)
 	case errors.Is(err, procfs.ErrGone):
 		c.late.Add(1)
 	case errors.Is(err, fs.ErrPermission):
 		c.denied.Add(1)
 	}
 	if generations > 0 && stat.Parent > 0 && w.living(stat.Parent) == nil {
-		w.meet(stat.Parent, generations-1)
+		w.meet(stat.Parent, generations-1, nil)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -159,6 +173,14 @@ func (w *witness) meet(pid int32, generations int) {
 	if e := r.processes.live[pid]; i != nil && e != nil && k.is(e.info.ID.StartTicks) {
 		r.enroll(k.info(), i.stack, r.now())
 	}
+}
+
+// handed returns what a process has from its parent, or ran before; nil if that is not known.
+func (w *witness) handed(pid int32) *image {
+	if k := w.living(pid); k != nil {
+		return k.image
+	}
+	return nil
 }
 
 // look reads the program of a process, first what ends with it. stat stays empty if the process has gone before its
@@ -183,11 +205,11 @@ func (w *witness) look(pid int32, stat *procfs.PIDStat) (*image, error) {
 	}
 	i.stack = stat.StartStack
 	if lost != nil {
-		k := w.living(pid)
-		if k == nil || k.image == nil {
+		handed := w.handed(pid)
+		if handed == nil {
 			return nil, lost
 		}
-		i.inherit(k.image)
+		i.inherit(handed)
 	}
 	return i, nil
 }

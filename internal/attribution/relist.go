@@ -75,7 +75,7 @@ func (w *witness) verify(pid int32, k *kin, now int64) {
 	if !same {
 		w.mourn(k, now)
 	} else if k.image != nil && k.image.stack != stat.StartStack {
-		w.meet(pid, 0)
+		w.meet(pid, 0, nil)
 	}
 }
 

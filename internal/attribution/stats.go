@@ -32,7 +32,7 @@ type counters struct {
 	vanished, reused, unindexed                  atomic.Uint64
 
 	events struct {
-		seen, lost, relists, read, late, denied, skipped, pauses, recalled atomic.Uint64
+		seen, lost, relists, read, told, late, denied, skipped, pauses, recalled atomic.Uint64
 	}
 }
 

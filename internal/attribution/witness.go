@@ -26,8 +26,8 @@ const (
 	eventCost = 15 * time.Microsecond
 	// gather is how long events are left to gather where there is no budget to read programs, so that haste is of no use.
 	gather = 10 * time.Millisecond
-	// patience is how long Owner waits for events under way.
-	patience = 20 * time.Millisecond
+	// patience is how long Owner waits for events under way, on a host so busy that they are not handled at once.
+	patience = 200 * time.Millisecond
 )
 
 // witness follows process events, so that processes are known which live too briefly to be found. It is run by one
@@ -39,7 +39,9 @@ type witness struct {
 	budget  budget
 	receive int
 	event   procevent.Event
-	pids    []int32
+	// executions are told by the kernel, for processes that have gone before they could be read.
+	executions executions
+	pids       []int32
 	// lag is what must be added to the time of an event to get time since boot. last is when the last event was, in that.
 	lag, last int64
 	drops     uint64
@@ -49,8 +51,10 @@ type witness struct {
 	conn    *procevent.Conn
 	active  bool
 	refused error
-	// drained is closed once all events that are there have been read; nil if nobody waits for that.
+	// drained is closed once the events have been read that are there when reading begins next; nil if nobody waits for that. tardy:
+	// somebody has waited in vain since it last began.
 	drained chan struct{}
+	tardy   bool
 }
 
 // run follows events until ctx ends. Where the kernel refuses, it tries again now and then.
@@ -58,6 +62,12 @@ func (w *witness) run(ctx context.Context) {
 	if !w.r.fs.OwnPIDs() {
 		w.report(errOtherPIDs)
 		return
+	}
+	if open := w.r.config.Executions; open != nil {
+		if from := open(); from != nil {
+			w.executions.from = from
+			defer from.Close()
+		}
 	}
 	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
 		conn, err := procevent.Open(procevent.Config{ReceiveBuffer: w.receive})
@@ -160,6 +170,7 @@ func rest(ctx context.Context, d time.Duration) {
 func (w *witness) drain(conn *procevent.Conn) error {
 	runtime.LockOSThread() // its CPU time is what this costs
 	defer runtime.UnlockOSThread()
+	defer w.begin()()
 	began := threadTime()
 	w.lag = lag()
 	for more := true; more && w.budget.some(); {
@@ -176,13 +187,20 @@ func (w *witness) drain(conn *procevent.Conn) error {
 		w.relist()
 		w.budget.spend(threadTime() - began)
 	}
+	return nil
+}
+
+// begin returns how to let go who waits for the events that are there now. Who comes later waits for what comes later.
+func (w *witness) begin() (release func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.drained != nil {
-		close(w.drained)
-		w.drained = nil
+	drained := w.drained
+	w.drained, w.tardy = nil, false
+	return func() {
+		if drained != nil {
+			close(drained)
+		}
 	}
-	return nil
 }
 
 // some handles a batch of events and reports whether there may be more.
@@ -207,10 +225,11 @@ func (w *witness) some(conn *procevent.Conn) (more bool, err error) {
 	return true, nil
 }
 
-// catchUp waits, for a moment, until all events that have happened are handled.
+// catchUp waits, for a moment, until all events that have happened are handled. Who has waited in vain once is not waited for
+// again until then.
 func (w *witness) catchUp() {
 	w.mu.Lock()
-	if w.conn == nil {
+	if w.conn == nil || w.tardy {
 		w.mu.Unlock()
 		return
 	}
@@ -225,6 +244,9 @@ func (w *witness) catchUp() {
 	select {
 	case <-drained:
 	case <-timer.C:
+		w.mu.Lock()
+		w.tardy = true
+		w.mu.Unlock()
 	}
 }
 

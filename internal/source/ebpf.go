@@ -105,8 +105,9 @@ type EBPF struct {
 
 	// owned by the goroutine in Run
 	emit    Emit
-	streams []stream // by number, as far as there were any
-	live    int      // of them
+	event   bpf.Event // scratch
+	streams []stream  // by number, as far as there were any
+	live    int       // of them
 	lost    uint64
 	hears   bool // or has tried to
 
@@ -195,7 +196,6 @@ func (e *EBPF) Run(ctx context.Context, emit Emit) error {
 func (e *EBPF) Close() error { return e.tracer.Close() }
 
 func (e *EBPF) loop(ctx context.Context) error {
-	var event bpf.Event
 	noted := boottime.Now()
 	flushed := noted
 	silent := false
@@ -205,24 +205,12 @@ func (e *EBPF) loop(ctx context.Context) error {
 			wait *= flushPeriods
 		}
 		e.tracer.SetDeadline(time.Now().Add(wait))
-		awaited := e.waiting.awaited()
-		if awaited || ctx.Err() != nil {
+		if e.waiting.awaited() || ctx.Err() != nil {
 			e.tracer.SetDeadline(time.Now()) // report what is there, and go
 		}
-		silent = true
-		for {
-			ok, err := e.tracer.Next(&event)
-			if err != nil {
-				return refused("ebpf", err)
-			}
-			if !ok {
-				break
-			}
-			silent = false
-			e.handle(&event)
-		}
-		if awaited {
-			e.waiting.release()
+		var err error
+		if silent, err = e.drain(); err != nil {
+			return refused("ebpf", err)
 		}
 		now := boottime.Now()
 		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
@@ -242,6 +230,20 @@ func (e *EBPF) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+	}
+}
+
+// drain handles the records that are there, or come until the deadline; silent: there were none.
+func (e *EBPF) drain() (silent bool, err error) {
+	defer e.waiting.take()() // who waits now is let go at the end
+	silent = true
+	for {
+		ok, err := e.tracer.Next(&e.event)
+		if !ok || err != nil {
+			return silent, err
+		}
+		silent = false
+		e.handle(&e.event)
 	}
 }
 

@@ -40,10 +40,8 @@ func (e *EBPF) Owner(cookie uint64) (bpf.Owner, bool) {
 func (e *EBPF) Backfill(emit Emit) Emit {
 	return func(s send.Send) {
 		if s.Socket.Protocol == send.TCP {
-			if !e.knows(s.Socket.Cookie) {
-				e.waiting.wait(settleFor, e.interrupt) // our record may be on its way
-			}
-			if !e.passes(&s) {
+			known := e.knows(s.Socket.Cookie) || e.waiting.wait(settleFor, e.interrupt) // our record may be on its way
+			if !known || !e.passes(&s) {
 				return
 			}
 		}
@@ -51,8 +49,9 @@ func (e *EBPF) Backfill(emit Emit) Emit {
 	}
 }
 
-// settleFor bounds the wait for the records that are there when a sampler tells of a connection not known yet.
-const settleFor = 100 * time.Millisecond
+// settleFor bounds the wait for the records that are there when a sampler tells of a connection not known yet. On a host so busy
+// that it is not enough nothing is told, rather than twice.
+const settleFor = 5 * time.Second
 
 func (e *EBPF) knows(cookie uint64) bool {
 	e.state.Lock()

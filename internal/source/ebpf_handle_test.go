@@ -25,7 +25,7 @@ func handler(level Level) (*EBPF, *[]send.Send) {
 	e := &EBPF{cfg: EBPFConfig{MaxSockets: 1000, EphemeralFrom: 32768}, level: level,
 		connections: make(map[uint64]*traced)}
 	e.emit = func(s send.Send) { got = append(got, s) }
-	e.interrupt = e.waiting.release // no record is on its way
+	e.interrupt = func() { e.waiting.take()() } // no record is on its way
 	return e, &got
 }
 
@@ -160,11 +160,11 @@ func TestBackfillPassesWhatWasThereBefore(t *testing.T) {
 	late := tcpEvent(bpf.Opened, 1000)
 	e.interrupt = func() {
 		e.handle(late)
-		e.waiting.release()
+		e.waiting.take()()
 	}
 	sampler(send.Send{Kind: send.Data, Bytes: 10, Socket: send.Socket{Cookie: late.Cookie, Protocol: send.TCP, Remote: there}})
 	require.Len(t, *got, 4, "its Open, and no payload")
-	e.interrupt = e.waiting.release
+	e.interrupt = func() { e.waiting.take()() }
 	*got = (*got)[:3]
 
 	// a sampler that was there before the programs tells of a connection that was as well

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// rendezvous lets others wait until a goroutine has handled all that was there when they asked. Before it looks for what is there
-// the goroutine asks whether somebody waits; if so, and once all is handled, it lets them go.
+// rendezvous lets others wait until a goroutine has handled all that was there when they asked. The goroutine takes who waits,
+// looks for what is there, and lets them go once all is handled.
 type rendezvous struct {
 	mu   sync.Mutex
 	done chan struct{} // nil if nobody waits; guarded by mu
 }
 
-// wait waits, not longer than patience. wake ends the goroutine's wait for more to come.
-func (r *rendezvous) wait(patience time.Duration, wake func()) {
+// wait waits, not longer than patience, and reports whether it came to that. wake ends the goroutine's wait for more to come.
+func (r *rendezvous) wait(patience time.Duration, wake func()) (met bool) {
 	r.mu.Lock()
 	if r.done == nil {
 		r.done = make(chan struct{})
@@ -25,7 +25,9 @@ func (r *rendezvous) wait(patience time.Duration, wake func()) {
 	defer timer.Stop()
 	select {
 	case <-done:
+		return true
 	case <-timer.C:
+		return false
 	}
 }
 
@@ -36,12 +38,15 @@ func (r *rendezvous) awaited() bool {
 	return r.done != nil
 }
 
-// release lets go who waits.
-func (r *rendezvous) release() {
+// take returns how to let go who waits now. Who comes later is not among them, and waits for the next time.
+func (r *rendezvous) take() (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.done != nil {
-		close(r.done)
-		r.done = nil
+	done := r.done
+	r.done = nil
+	return func() {
+		if done != nil {
+			close(done)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (s *syns) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.conn.Interrupt)()
 	err := s.loop(ctx)
 	s.handled.Store(math.MaxInt64) // whoever waits would do so in vain
-	s.waiting.release()
+	s.waiting.take()()
 	return errors.Join(err, s.conn.Close(), s.diag.Close())
 }
 
@@ -123,7 +123,7 @@ func (s *syns) loop(ctx context.Context) error {
 		}
 		if s.reading.owes(boottime.Now()) > 0 {
 			s.handled.Store(math.MaxInt64) // nobody waits for this
-			s.waiting.release()
+			s.waiting.take()()
 			s.reading.rest(ctx)
 			s.handled.Store(0)
 		}
@@ -132,16 +132,14 @@ func (s *syns) loop(ctx context.Context) error {
 
 // drain looks at all SYNs that are there.
 func (s *syns) drain() error {
+	defer s.waiting.take()() // who waits now is let go at the end
 	for {
-		awaited, now := s.waiting.awaited(), boottime.Now()
+		now := boottime.Now()
 		if err := s.receive(); err != nil {
 			return err
 		}
 		if len(s.queries) == 0 {
 			s.handled.Store(int64(now))
-			if awaited {
-				s.waiting.release()
-			}
 			drops, err := s.conn.Drops()
 			s.lost.Store(drops)
 			return err
@@ -199,6 +197,6 @@ func (s *syns) look() error {
 // settle waits, for a moment, until every SYN sent by then has been looked at.
 func (s *syns) settle(by boottime.Time) {
 	if s.handled.Load() < int64(by) {
-		s.waiting.wait(s.patience, s.conn.Interrupt)
+		_ = s.waiting.wait(s.patience, s.conn.Interrupt) // if it is in vain the owner may stay unknown
 	}
 }
