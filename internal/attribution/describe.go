@@ -121,6 +121,9 @@ func (r *Resolver) perishable(p procfs.PID, b *procfs.Buffer, info *process.Info
 		return err
 	}
 	args, err := p.Args(b)
+	if err == nil && len(args) == 0 {
+		_, err = p.Exe(b) // they are gone, and the script among them, if this is
+	}
 	if err != nil {
 		return err
 	}

@@ -37,15 +37,31 @@ const (
 
 // executions are those told and not asked for yet. They are the witness's.
 type executions struct {
-	from  Executions // nil if there is none, or it has failed
-	byPID map[int32][]Execution
-	order []toldAt
+	opened bool
+	from   Executions // nil if there is none, or it has failed
+	byPID  map[int32][]Execution
+	order  []toldAt
 }
 
 // toldAt is which execution was told when.
 type toldAt struct {
 	pid int32
 	at  int64
+}
+
+// open opens where executions are told, unless that was done before.
+func (x *executions) open(from func() Executions) {
+	if from != nil && !x.opened {
+		x.opened, x.from = true, from()
+	}
+}
+
+// close closes it. It was only read from.
+func (x *executions) close() {
+	if x.from != nil {
+		_ = x.from.Close()
+		x.from = nil
+	}
 }
 
 // of returns the program that a process had executed last by that time, and forgets it and those before.
@@ -75,7 +91,7 @@ func (x *executions) take() {
 		var e Execution
 		ok, err := x.from.Next(&e)
 		if err != nil {
-			x.from = nil // what cannot be told must be read, as everywhere else
+			x.close() // what is not told must be read, as everywhere else
 		}
 		if !ok || err != nil {
 			return

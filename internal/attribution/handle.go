@@ -148,7 +148,7 @@ func (w *witness) meet(pid int32, generations int, told *Execution) {
 		}
 	case told != nil && told.Path != "" && !errors.Is(err, errKernelThread):
 		c.told.Add(1)
-		i, err = r.image(told, w.handed(pid)), nil
+		i, err = r.image(told, w.legacy(pid, told.Parent)), nil
 		if stat.StartTicks == 0 {
 			stat.StartTicks, stat.Parent, stat.State = told.ID.StartTicks, told.Parent, 'Z'
 		}
@@ -181,6 +181,17 @@ func (w *witness) handed(pid int32) *image {
 		return k.image
 	}
 	return nil
+}
+
+// legacy is handed, for a process whose fork was not seen.
+func (w *witness) legacy(pid, parent int32) *image {
+	if i := w.handed(pid); i != nil || parent <= 0 {
+		return i
+	}
+	if w.handed(parent) == nil {
+		w.meet(parent, 0, nil)
+	}
+	return w.handed(parent)
 }
 
 // look reads the program of a process, first what ends with it. stat stays empty if the process has gone before its

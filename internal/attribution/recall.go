@@ -36,13 +36,22 @@ func (k *kin) own(e *entry) {
 	e.born = k.born
 }
 
-// ended returns the process that had the PID at that time if it is known to have ended since, nil if not. late: the time
-// may be after its end, because the PID is not in use now.
-func (r *Resolver) ended(pid int32, at int64, late bool) *entry {
+// ending is what is known of the end of a process.
+type ending uint8
+
+const (
+	asked     ending = iota // nothing: the process must be known to have ended, and after the time asked for
+	gone                    // it cannot be read any more: the time may be after its end
+	witnessed               // nor can it, and all that happened by now was witnessed: its end is only not reported yet
+)
+
+// ended returns the process that had the PID at that time if it has ended since, nil if it is not known, or not known to have.
+func (r *Resolver) ended(pid int32, at int64, by ending) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.lineage.at(pid, at)
-	if k == nil || k.ended == 0 || !late && at > k.ended+tick {
+	switch {
+	case k == nil, k.ended == 0 && by != witnessed, by == asked && at > k.ended+tick:
 		return nil
 	}
 	return r.enter(k)

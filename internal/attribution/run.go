@@ -26,7 +26,7 @@ const keepKin = 2 * time.Minute
 // Where the kernel grants it, Run also follows its process events: the program of every process is then read when it is
 // executed, within a budget, so that one that has already ended still has its name and its parents for what it has sent.
 // Where the kernel refuses, Run goes on without and tries again now and then; Stats says so. Owner waits for events under
-// way only where the sender it is given has ended unknown, and not longer than 200 ms.
+// way only where the sender it is given has ended unknown, and not longer than a second.
 func (r *Resolver) Run(ctx context.Context) error {
 	var following sync.WaitGroup
 	following.Go(func() { r.witness.run(ctx) })

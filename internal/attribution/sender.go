@@ -48,7 +48,7 @@ func (r *Resolver) ownerBySender(pid int32, at int64, key socketKey) (id process
 // sentBy finds the process that had the PID at that time: one that has ended by what was witnessed of it, one that lives by
 // looking.
 func (r *Resolver) sentBy(pid int32, at int64) (*entry, error) {
-	if e := r.ended(pid, at, false); e != nil {
+	if e := r.ended(pid, at, asked); e != nil {
 		return e, nil
 	}
 	r.scanning.Lock()
@@ -63,8 +63,11 @@ func (r *Resolver) sentBy(pid int32, at int64) (*entry, error) {
 		}
 	}
 	if errors.Is(err, procfs.ErrGone) {
-		r.witness.catchUp()
-		if e := r.ended(pid, at, true); e != nil {
+		by := gone
+		if r.witness.catchUp() {
+			by = witnessed
+		}
+		if e := r.ended(pid, at, by); e != nil {
 			return e, nil
 		}
 	}

@@ -27,7 +27,7 @@ const (
 	// gather is how long events are left to gather where there is no budget to read programs, so that haste is of no use.
 	gather = 10 * time.Millisecond
 	// patience is how long Owner waits for events under way, on a host so busy that they are not handled at once.
-	patience = 200 * time.Millisecond
+	patience = time.Second
 )
 
 // witness follows process events, so that processes are known which live too briefly to be found. It is run by one
@@ -51,10 +51,9 @@ type witness struct {
 	conn    *procevent.Conn
 	active  bool
 	refused error
-	// drained is closed once the events have been read that are there when reading begins next; nil if nobody waits for that. tardy:
-	// somebody has waited in vain since it last began.
-	drained chan struct{}
-	tardy   bool
+	// next is the reading that begins next, if somebody waits for it. tardy: somebody has waited in vain since the last began.
+	next  *reading
+	tardy bool
 }
 
 // run follows events until ctx ends. Where the kernel refuses, it tries again now and then.
@@ -63,12 +62,7 @@ func (w *witness) run(ctx context.Context) {
 		w.report(errOtherPIDs)
 		return
 	}
-	if open := w.r.config.Executions; open != nil {
-		if from := open(); from != nil {
-			w.executions.from = from
-			defer from.Close()
-		}
-	}
+	defer w.executions.close()
 	for wait := firstRetry; ctx.Err() == nil; wait = min(2*wait, lastRetry) {
 		conn, err := procevent.Open(procevent.Config{ReceiveBuffer: w.receive})
 		if err == nil {
@@ -101,15 +95,16 @@ func (w *witness) listening(conn *procevent.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn = conn
-	if conn == nil && w.drained != nil {
-		close(w.drained)
-		w.drained = nil
+	if conn == nil && w.next != nil {
+		close(w.next.done)
+		w.next = nil
 	}
 }
 
 // follow reads events until ctx ends or reading fails, and closes conn.
 func (w *witness) follow(ctx context.Context, conn *procevent.Conn) error {
 	stop := context.AfterFunc(ctx, conn.Interrupt)
+	w.executions.open(w.r.config.Executions) // meanwhile the kernel keeps events
 	w.mu.Lock()
 	w.active, w.refused = true, nil
 	w.mu.Unlock()
@@ -170,18 +165,19 @@ func rest(ctx context.Context, d time.Duration) {
 func (w *witness) drain(conn *procevent.Conn) error {
 	runtime.LockOSThread() // its CPU time is what this costs
 	defer runtime.UnlockOSThread()
-	defer w.begin()()
+	now := w.begin()
+	defer close(now.done)
 	began := threadTime()
 	w.lag = lag()
-	for more := true; more && w.budget.some(); {
-		var err error
-		if more, err = w.some(conn); err != nil {
+	for !now.complete && w.budget.some() {
+		more, err := w.some(conn)
+		if err != nil {
 			return err
 		}
+		now.complete = !more
 		w.budget.refill(sinceBoot())
-		now := threadTime()
-		w.budget.spend(now - began)
-		began = now
+		w.budget.spend(threadTime() - began)
+		began = threadTime()
 	}
 	if w.r.doubtful() && w.budget.ample() {
 		w.relist()
@@ -190,17 +186,23 @@ func (w *witness) drain(conn *procevent.Conn) error {
 	return nil
 }
 
-// begin returns how to let go who waits for the events that are there now. Who comes later waits for what comes later.
-func (w *witness) begin() (release func()) {
+// reading is one drain, for those who wait for it. complete, which is true if it has read all events that were there, is valid once
+// done is closed.
+type reading struct {
+	done     chan struct{}
+	complete bool
+}
+
+// begin returns the reading that begins now. Who comes later waits for the next.
+func (w *witness) begin() *reading {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	drained := w.drained
-	w.drained, w.tardy = nil, false
-	return func() {
-		if drained != nil {
-			close(drained)
-		}
+	now := w.next
+	if now == nil {
+		now = &reading{done: make(chan struct{})}
 	}
+	w.next, w.tardy = nil, false
+	return now
 }
 
 // some handles a batch of events and reports whether there may be more.
@@ -225,28 +227,30 @@ func (w *witness) some(conn *procevent.Conn) (more bool, err error) {
 	return true, nil
 }
 
-// catchUp waits, for a moment, until all events that have happened are handled. Who has waited in vain once is not waited for
-// again until then.
-func (w *witness) catchUp() {
+// catchUp waits, for a moment, until all events that have happened are handled, and reports whether it came to that. Who has
+// waited in vain once is not waited for again until then.
+func (w *witness) catchUp() bool {
 	w.mu.Lock()
 	if w.conn == nil || w.tardy {
 		w.mu.Unlock()
-		return
+		return false
 	}
-	if w.drained == nil {
-		w.drained = make(chan struct{})
+	if w.next == nil {
+		w.next = &reading{done: make(chan struct{})}
 	}
-	drained := w.drained
+	next := w.next
 	w.conn.Interrupt()
 	w.mu.Unlock()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case <-drained:
+	case <-next.done:
+		return next.complete
 	case <-timer.C:
 		w.mu.Lock()
 		w.tardy = true
 		w.mu.Unlock()
+		return false
 	}
 }
 

@@ -196,6 +196,7 @@ func (e *EBPF) Run(ctx context.Context, emit Emit) error {
 func (e *EBPF) Close() error { return e.tracer.Close() }
 
 func (e *EBPF) loop(ctx context.Context) error {
+	defer e.waiting.end()
 	noted := boottime.Now()
 	flushed := noted
 	silent := false

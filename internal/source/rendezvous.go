@@ -8,13 +8,18 @@ import (
 // rendezvous lets others wait until a goroutine has handled all that was there when they asked. The goroutine takes who waits,
 // looks for what is there, and lets them go once all is handled.
 type rendezvous struct {
-	mu   sync.Mutex
-	done chan struct{} // nil if nobody waits; guarded by mu
+	mu   sync.Mutex    // guards everything below
+	done chan struct{} // nil if nobody waits
+	over bool          // the goroutine will not come any more
 }
 
 // wait waits, not longer than patience, and reports whether it came to that. wake ends the goroutine's wait for more to come.
 func (r *rendezvous) wait(patience time.Duration, wake func()) (met bool) {
 	r.mu.Lock()
+	if r.over {
+		r.mu.Unlock()
+		return false
+	}
 	if r.done == nil {
 		r.done = make(chan struct{})
 	}
@@ -49,4 +54,12 @@ func (r *rendezvous) take() (release func()) {
 			close(done)
 		}
 	}
+}
+
+// end says that the goroutine will not come any more: nobody is waiting, nor will be.
+func (r *rendezvous) end() {
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.take()()
 }

@@ -100,8 +100,7 @@ func newSYNs(cfg TCPConfig) (*syns, error) {
 func (s *syns) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, s.conn.Interrupt)()
 	err := s.loop(ctx)
-	s.handled.Store(math.MaxInt64) // whoever waits would do so in vain
-	s.waiting.take()()
+	s.waiting.end()
 	return errors.Join(err, s.conn.Close(), s.diag.Close())
 }
 
