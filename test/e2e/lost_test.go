@@ -57,6 +57,6 @@ func TestLostProgramsFallBack(t *testing.T) {
 		require.GreaterOrEqual(c, number(c, after, "bytes_sent"), (beats-2.)*size)
 		require.LessOrEqual(c, number(c, after, "bytes_sent"), float64(beats*size))
 		candidate := one(c, s, "SELECT beats FROM beacon_candidates WHERE scope = 'destination' AND path = "+quoted(a.path))
-		require.GreaterOrEqual(c, number(c, candidate, "beats"), beats-2.)
+		require.Greater(c, number(c, candidate, "beats"), beats/2., "those that a busy machine sends at once are one")
 	}, patience, 100*time.Millisecond)
 }
