@@ -209,10 +209,11 @@ func (e *EBPF) loop(ctx context.Context) error {
 		if e.waiting.awaited() || ctx.Err() != nil {
 			e.tracer.SetDeadline(time.Now()) // report what is there, and go
 		}
-		var err error
-		if silent, err = e.drain(); err != nil {
+		handled, err := e.drain()
+		if err != nil {
 			return refused("ebpf", err)
 		}
+		silent = handled == 0
 		now := boottime.Now()
 		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
 			flushed = now
@@ -234,18 +235,20 @@ func (e *EBPF) loop(ctx context.Context) error {
 	}
 }
 
-// drain handles the records that are there, or come until the deadline; silent: there were none.
-func (e *EBPF) drain() (silent bool, err error) {
+// drain handles the records that are there, or come until the deadline, as long as nothing else is due: whom a send is put down to
+// may take a while to find out, and further ones may be there by then.
+func (e *EBPF) drain() (handled int, err error) {
+	const look = 64          // events between two looks at the clock
 	defer e.waiting.take()() // who waits now is let go at the end
-	silent = true
-	for {
+	until := boottime.Now().Add(2 * flushPeriods * e.cfg.Period)
+	for ; handled%look != 0 || handled == 0 || boottime.Now() < until; handled++ {
 		ok, err := e.tracer.Next(&e.event)
-		if !ok || err != nil {
-			return silent, err
+		if err != nil || !ok {
+			return handled, err
 		}
-		silent = false
 		e.handle(&e.event)
 	}
+	return handled, nil
 }
 
 // note forgets what has long ended, notes what was lost, and sees that the programs are in their places.

@@ -86,3 +86,32 @@ func TestEBPFBurstsAreToldOnce(t *testing.T) {
 		require.EqualValues(t, threads*each/2*size, sums[at].Bytes)
 	}
 }
+
+// When it takes long to put sends down to their processes, other things are not left undone for it.
+func TestEBPFReadsForALimitedTime(t *testing.T) {
+	const sockets = 200
+	e := newEBPF(t, EverySend)
+	defer func() { require.NoError(t, e.Close()) }()
+	e.cfg.Period = time.Millisecond
+	own := 0
+	e.emit = func(s send.Send) {
+		if s.Sender == int32(os.Getpid()) && s.Kind == send.Data {
+			own++
+		}
+		for began := boottime.Now(); boottime.Now().Sub(began) < time.Millisecond; {
+		}
+	}
+	for range sockets {
+		c, err := net.Dial("udp4", "127.0.0.1:9")
+		require.NoError(t, err)
+		write(t, c, 10)
+		require.NoError(t, c.Close())
+	}
+	e.tracer.SetDeadline(time.Now())
+	for own < sockets {
+		handled, err := e.drain()
+		require.NoError(t, err)
+		require.Positive(t, handled, "%d sends came", own)
+		require.Less(t, handled, sockets)
+	}
+}
