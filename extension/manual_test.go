@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
 func TestManualNamesEveryCommand(t *testing.T) {
@@ -35,7 +37,7 @@ func TestManualNamesEveryCommand(t *testing.T) {
 
 func TestManualIsClean(t *testing.T) {
 	if _, err := exec.LookPath("groff"); err != nil {
-		t.Skip("groff is not installed:", err)
+		need.Skip(t, "groff is not installed: %v", err)
 	}
 	var page, complaints bytes.Buffer
 	require.NoError(t, writeManual(&page, rootCommand()))

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/beaconwatch/beaconwatch/test/need"
+
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
@@ -135,7 +137,7 @@ func TestEgressAllowsWhatIsExpected(t *testing.T) {
 	t.Run("nft takes it", func(t *testing.T) {
 		nft, err := exec.LookPath("nft")
 		if err != nil {
-			t.Skip("nft is not installed:", err)
+			need.Skip(t, "nft is not installed: %v", err)
 		}
 		_, table, found := strings.Cut(text, "table inet beaconwatch_egress {")
 		require.True(t, found)
