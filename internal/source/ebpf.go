@@ -238,7 +238,7 @@ func (e *EBPF) loop(ctx context.Context) error {
 // drain handles the records that are there, or come until the deadline, as long as nothing else is due: whom a send is put down to
 // may take a while to find out, and further ones may be there by then.
 func (e *EBPF) drain() (handled int, err error) {
-	const look = 64          // events between two looks at the clock
+	const look = 8           // events between two looks at the clock
 	defer e.waiting.take()() // who waits now is let go at the end
 	until := boottime.Now().Add(2 * flushPeriods * e.cfg.Period)
 	for ; handled%look != 0 || handled == 0 || boottime.Now() < until; handled++ {
