@@ -72,7 +72,7 @@ func TestFirst(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tracer := listener(t, Config{Idle: 50 * time.Millisecond, Window: time.Millisecond})
+			tracer := listener(t, Config{Idle: 500 * time.Millisecond, Window: time.Millisecond})
 			server, _ := datagramSocket(t, tt.server)
 			client, _ := datagramSocket(t, tt.client)
 			var there unix.Sockaddr = &unix.SockaddrInet4{Port: 20123, Addr: [4]byte{127, 0, 0, 1}}

@@ -22,10 +22,18 @@ func TestTheNumberWatchedIsBounded(t *testing.T) {
 	c.Max = places
 	w := run(t, c)
 	require.Eventually(t, func() bool { s := w.Stats(); return s.Watched == places && s.Found == namespaces }, patience, time.Millisecond)
-	for _, r := range all {
-		if _, ok := l.watched(r.inode); ok {
-			r.leave()
+	// a watch begins on a goroutine of its own, a moment after it was counted
+	watched := func() (here []resident) {
+		for _, r := range all {
+			if _, ok := l.watched(r.inode); ok {
+				here = append(here, r)
+			}
 		}
+		return here
+	}
+	require.Eventually(t, func() bool { return len(watched()) == places }, patience, time.Millisecond)
+	for _, r := range watched() {
+		r.leave()
 	}
 	require.Eventually(t, func() bool { s := w.Stats(); return s.Left == places && s.Watched == places }, patience, time.Millisecond)
 	require.Equal(t, namespaces-places, w.Stats().Found)
