@@ -102,6 +102,33 @@ func TestActiveSocketsAreReadWithoutTheOthers(t *testing.T) {
 	}
 }
 
+// Beside a source that tells of every connection opened since it began, those from before are read at least every second, by
+// whatever costs less, and when none is left the sampler does nothing but look whether the other has missed one, once a minute.
+func TestBesideAnotherSourceOnlyOldConnectionsAreRead(t *testing.T) {
+	const watch, attempts = 4 * time.Second, 5
+	openSockets(t, 1000)
+	for name, told := range map[string]bool{"all from before": false, "none from before": true} {
+		t.Run(name, func(t *testing.T) {
+			cfg := shipped()
+			cfg.TakenOver, cfg.Told = true, func(uint64) bool { return told }
+			for attempt := 1; ; attempt++ {
+				bare := bareShare(t, watch)
+				ours, stats := share(t, cfg, watch)
+				t.Logf("%d complete passes and %d exact readings in %v: %.2f %% of one core, receiving everything ten times a second %.2f %%",
+					stats.Samples, stats.ExactReads, watch, 100*ours, 100*bare)
+				if told {
+					require.EqualValues(t, 1, stats.Samples)
+					require.Zero(t, stats.ExactReads)
+				}
+				if ours <= 0.4*bare {
+					return
+				}
+				require.Less(t, attempt, attempts, "want at most 0.4 × a bare receive ten times a second")
+			}
+		})
+	}
+}
+
 func TestSamplingKeepsToItsBudget(t *testing.T) {
 	for _, c := range []crowd{{n: 1000}, {n: 1000, active: 50, every: tenthOfASecond},
 		{n: 1000, active: 500, every: tenthOfASecond}, {n: 10000}} {
