@@ -25,7 +25,7 @@ $(BINARY): FORCE
 demo: build ## watch this host and six senders on loopback for 40 s (TWIST=no-beacon must fail)
 	$(BINARY) demo $(if $(TWIST),--twist $(TWIST))
 
-test: check unit fuzz e2e ## format, vet, staticcheck, layering, unit tests with the race detector, fuzzing, end to end
+test: check unit fuzz e2e ratios ## format, vet, staticcheck, layering, unit tests with the race detector, fuzzing, end to end, what speed is claimed
 
 check: ## format, vet, staticcheck, import table
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt: $$unformatted"; exit 1; fi
@@ -41,6 +41,9 @@ fuzz: ## every fuzz target for a few seconds (FUZZTIME)
 
 e2e: build ## separation on labelled traffic, replayed traces, real processes through the real protocol
 	$(GO) test -count=1 ./test/corpus/... ./test/replay/... ./test/pack/... ./test/inventory/... ./test/e2e/... ./test/server/...
+
+ratios: ## what is claimed of speed, held to its yardstick in the same run
+	$(GO) test -count=1 -p 1 ./test/bench/...
 
 bench: ## benchmarks, each with its yardstick
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/bench/...
