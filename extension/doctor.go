@@ -76,7 +76,7 @@ func examine(cfg config.Config) diagnosis {
 	d := diagnosis{Version: fullVersion(), Complete: true}
 	var opened []sensor.Source
 	levels := map[string]string{}
-	for _, l := range newLookout(cfg, nil).own() {
+	for _, l := range newLookout(cfg, nil, nil).own() {
 		best := ""
 		for _, r := range l.Rungs {
 			f := finding{Name: l.Protocol + " by " + r.Name, Value: "granted", OK: true, Effect: "level " + r.Level}

@@ -90,7 +90,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	}
 	background = append(background, in.enriching(outbound)...)
 	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse, in.following(cfg.ListenSocket))
-	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) })
+	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) }, resolver.Glimpse)
 	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
 	memory, err := ceiling.New(ceiling.Config{Limit: int64(cfg.MemoryLimitMiB) << 20, Fit: store.Fit})
 	if err != nil {

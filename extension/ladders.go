@@ -17,16 +17,17 @@ import (
 
 // lookout is how this host is watched: in the sensor's own network namespace and in the others.
 type lookout struct {
-	cfg   config.Config
-	meet  func(send.Socket)
-	trace *tracing
+	cfg config.Config
+	// meet is told of sockets whose owner must be looked for at once, glimpse of those for which there is even less time.
+	meet, glimpse func(send.Socket)
+	trace         *tracing
 	// the budget of each protocol is one for all namespaces
 	tcpShare, udpShare, rawShare source.Share
 }
 
-// newLookout decides by the configuration. meet is told of sockets whose owner must be looked for at once.
-func newLookout(cfg config.Config, meet func(send.Socket)) *lookout {
-	l := &lookout{cfg: cfg, meet: meet}
+// newLookout decides by the configuration.
+func newLookout(cfg config.Config, meet, glimpse func(send.Socket)) *lookout {
+	l := &lookout{cfg: cfg, meet: meet, glimpse: glimpse}
 	l.trace = newTracing(l.tcp(source.Place{}))
 	return l
 }
@@ -50,7 +51,7 @@ func (l *lookout) own() []sensor.Ladder {
 // tcp configures what watches TCP by sock_diag.
 func (l *lookout) tcp(in source.Place) source.TCPConfig {
 	in.Share = &l.tcpShare
-	return source.TCPConfig{Place: in, MinPeriod: time.Duration(l.cfg.SamplePeriod), Budget: l.cfg.CPUBudget, Meet: l.meet}
+	return source.TCPConfig{Place: in, MinPeriod: time.Duration(l.cfg.SamplePeriod), Budget: l.cfg.CPUBudget, Meet: l.meet, Glimpse: l.glimpse}
 }
 
 // plain are the ladders of one network namespace without eBPF: those of TCP, UDP and raw sockets, in this order. owner is a
@@ -60,7 +61,7 @@ func (l *lookout) plain(in source.Place, owner string) []sensor.Ladder {
 	period := time.Duration(cfg.SamplePeriod)
 	tcp := l.tcp(in)
 	in.Share = &l.udpShare
-	datagrams := source.PacketConfig{Place: in, Meet: l.meet}
+	datagrams := source.PacketConfig{Place: in, Meet: l.glimpse}
 	// UDP and raw sockets have no counters to read: a look finds opens and closes only, which their notices tell as well
 	udp := source.UDPDiagConfig{Place: in, MinPeriod: max(period, 250*time.Millisecond), Budget: cfg.CPUBudget / 4}
 	proc := func(share *source.Share, budget float64, least time.Duration, protocols ...send.Protocol) sensor.Rung {

@@ -47,6 +47,9 @@ func (r *Resolver) know(who subject, b *procfs.Buffer) (*entry, error) {
 	if e := r.unchanged(who, p, stat.StartStack, now, b); e != nil {
 		return e, nil
 	}
+	if e := r.seen(who.id, stat.StartStack, now); e != nil {
+		return e, nil
+	}
 	info, stack, err := r.essentials(who, p, b)
 	if err != nil {
 		return nil, err
@@ -54,6 +57,18 @@ func (r *Resolver) know(who subject, b *procfs.Buffer) (*entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.enroll(info, stack, now), nil
+}
+
+// seen returns the entry of a process that still runs what it was witnessed to execute, nil for any other.
+func (r *Resolver) seen(id process.ID, stack uint64, now int64) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.lineage.living(id.PID)
+	if k == nil || !k.is(id.StartTicks) || k.image == nil || stack == 0 || k.image.stack != stack {
+		return nil
+	}
+	k.id, k.exact = id, true
+	return r.enroll(k.info(), stack, now)
 }
 
 // unchanged returns the entry of a known process that still runs what it ran, nil for any other.
@@ -152,6 +167,11 @@ func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, s
 		return err
 	}
 	cgroup, err := p.Cgroup(b)
+	if err == nil && cgroup == "/" {
+		if err = p.Stat(b, stat); err == nil && stat.Exiting() {
+			err = procfs.ErrGone // so is this, where it is not known from version 2
+		}
+	}
 	if err != nil {
 		return err
 	}

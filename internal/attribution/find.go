@@ -11,10 +11,10 @@ import (
 )
 
 // maxClimb bounds the search for an older holder among the ancestors of one, maxInherited the descriptors an ancestor may
-// have had for it to be scanned again.
+// have had for it to be scanned again; of one with more only the descriptor of the same number is looked at.
 const (
 	maxClimb     = 8
-	maxInherited = 1024
+	maxInherited = 64
 )
 
 // recently is how long a process is thought likely to open a further socket, in nanoseconds.
@@ -49,7 +49,7 @@ func (s *scanner) find(q quest) (h holder, o outcome, found bool) {
 	s.budget.refill(q.began)
 	s.index.want(q.inode)
 	if h, found = s.indexed(q.inode); found {
-		return s.opener(h, q), o, true
+		return s.opener(h, q, true), o, true
 	}
 	o.former = h.former()
 	full := q.full && s.budget.ample()
@@ -61,7 +61,7 @@ func (s *scanner) find(q quest) (h holder, o outcome, found bool) {
 	}
 	s.budget.spend(threadTime() - began)
 	if h, found = s.likely(q); found {
-		return s.opener(h, q), o, true
+		return s.opener(h, q, true), o, true
 	}
 	if o.deferred = !s.budget.some(); o.deferred || !full {
 		return h, o, false
@@ -174,18 +174,27 @@ func newestFirst(a, b *candidate) int {
 }
 
 // opener follows inherited descriptors back: as long as the parent of a holder has not been looked at since the holder
-// started, it may hold the socket as well and is older.
-func (s *scanner) opener(h holder, q quest) holder {
+// started, it may hold the socket as well and is older. Descriptors are handed down under the same number; deep says whether to
+// look at the others too.
+func (s *scanner) opener(h holder, q quest, deep bool) holder {
 	for range maxClimb {
 		parent := s.processes[h.process.parent]
-		if parent == nil || parent.id.PID == 1 || parent.kernel || parent.refused || parent.descriptors > maxInherited ||
-			!before(parent, h.process) || parent.scanned > startedBy(h.process) {
+		if parent == nil || parent.id.PID == 1 || parent.kernel || parent.refused || !before(parent, h.process) ||
+			parent.scanned > startedBy(h.process) {
 			break
 		}
-		s.scan(parent)
-		older, ok := s.index.find(q.inode)
-		if !ok || older.process == h.process {
-			break
+		older := holder{process: parent, generation: parent.generation, fd: h.fd}
+		switch {
+		case h.tid == 0 && s.holds(older, q.inode):
+			s.index.add(q.inode, older)
+		case !deep || parent.descriptors > maxInherited:
+			return h
+		default:
+			s.scan(parent)
+			var ok bool
+			if older, ok = s.index.find(q.inode); !ok || older.process == h.process {
+				return h
+			}
 		}
 		h = older
 	}

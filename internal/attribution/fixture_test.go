@@ -38,6 +38,7 @@ type member struct {
 	sockets     []uint64
 	files       int
 	kernel      bool
+	exiting     bool
 }
 
 // add makes a process.
@@ -48,6 +49,9 @@ func (p proc) add(m member) {
 	flags := 0
 	if m.kernel {
 		flags = 0x00200000
+	}
+	if m.exiting {
+		flags = 0x4
 	}
 	name := filepath.Base(m.exe)
 	p.write(m.pid, "stat", fmt.Sprintf("%d (%s) S %d 0 0 0 -1 %d 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0 0 0 0 %d 0 0\n", m.pid, name,
@@ -88,6 +92,17 @@ func (p proc) link(pid int32, name, target string) {
 // sock is a socket of the test's user.
 func sock(cookie, inode uint64) send.Socket {
 	return send.Socket{Cookie: cookie, Inode: inode, UID: uint32(os.Getuid())}
+}
+
+// TestTheRootGroupOfAProcessThatIsExiting: the kernel shows it in the root whatever its group was, so the root is no answer.
+func TestTheRootGroupOfAProcessThatIsExiting(t *testing.T) {
+	for _, exiting := range []bool{false, true} {
+		p := newProc(t)
+		p.add(member{pid: 7, ticks: 100, exe: "/bin/curl", sockets: []uint64{1001}, exiting: exiting})
+		p.write(7, "cgroup", "9:name=systemd:/\n0::/\n")
+		_, _, ok := resolver(t, Config{Root: p.root}).Owner(sock(1, 1001), 0)
+		require.Equal(t, !exiting, ok)
+	}
 }
 
 // TestReusedPID: another process has the PID when the next socket of that number is looked for.

@@ -14,6 +14,9 @@ type lineage struct {
 	// count is how many kin there are, text the bytes of text their images keep alive.
 	count, text int
 	evicted     uint64
+	// latest are those that began last, the newest before next.
+	latest [16]*kin
+	next   int
 	// doubt is since when events were lost, 0 if none were since the last look at everybody.
 	doubt int64
 }
@@ -52,8 +55,25 @@ func (l *lineage) begin(id process.ID, born int64) *kin {
 	k := &kin{id: id, born: born, former: former}
 	l.byPID[id.PID] = k
 	l.count++
+	l.latest[l.next] = k
+	l.next = (l.next + 1) % len(l.latest)
 	l.fit(k)
 	return k
+}
+
+// youngest appends the living that began after a time, the newest first, but for those that were seen in another network
+// namespace.
+func (l *lineage) youngest(dst []process.ID, after int64, netns uint64) []process.ID {
+	for i := range l.latest {
+		k := l.latest[(l.next+len(l.latest)-1-i)%len(l.latest)]
+		if k == nil || k.born < after {
+			break
+		}
+		if k.ended == 0 && (k.image == nil || k.image.info.NetNS == 0 || k.image.info.NetNS == netns) {
+			dst = append(dst, k.id)
+		}
+	}
+	return dst
 }
 
 // fork notes that parent has made a child, which it returns.

@@ -14,16 +14,16 @@ import (
 // opened a socket or started most recently, then, if that was not done lately, all. Every scan notes all sockets it
 // passes, so many new sockets cost one pass.
 func (r *Resolver) Owner(s send.Socket, sender int32) (id process.ID, program process.Program, ok bool) {
-	return r.owner(s, sender, 0)
+	return r.owner(s, sender, 0, false)
 }
 
-// OwnerOf is Owner for a send whose time is known. A sender that has ended since, even if its PID is in use again, is then
+// OwnerOf is Owner for a send whose time is known, and what it was: nobody is looked for who holds a socket that is over. A sender that has ended since, even if its PID is in use again, is then
 // named by what was witnessed of its life; see Run.
 func (r *Resolver) OwnerOf(s *send.Send) (id process.ID, program process.Program, ok bool) {
-	return r.owner(s.Socket, s.Sender, int64(s.At))
+	return r.owner(s.Socket, s.Sender, int64(s.At), s.Kind == send.Close || s.Kind == send.Failed)
 }
 
-func (r *Resolver) owner(s send.Socket, sender int32, at int64) (id process.ID, program process.Program, ok bool) {
+func (r *Resolver) owner(s send.Socket, sender int32, at int64, over bool) (id process.ID, program process.Program, ok bool) {
 	key := keyOf(s)
 	if sender > 0 {
 		if id, program, ok = r.ownerBySender(sender, at, key); ok {
@@ -33,6 +33,9 @@ func (r *Resolver) owner(s send.Socket, sender int32, at int64) (id process.ID, 
 	id, program, a := r.recall(s, key)
 	if a == unknown {
 		r.counters.misses.Add(1)
+		if over {
+			s.Inode = 0
+		}
 		id, program, a = r.resolve(s, key)
 	} else {
 		r.counters.hits.Add(1)

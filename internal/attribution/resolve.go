@@ -1,9 +1,11 @@
 package attribution
 
 import (
+	"errors"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -34,12 +36,10 @@ func (r *Resolver) resolve(s send.Socket, key socketKey) (process.ID, process.Pr
 		r.nextScan.Store(r.now() + int64(max(r.config.FullScanEvery, time.Duration(float64(did.cost)/r.config.Share))))
 	}
 	if found {
-		if e, err := r.admit(h); err == nil {
-			r.scanner.credit(h.process)
+		if e := r.admit(h); e != nil {
 			known = socket{owner: e, verified: r.now(), looked: r.scans.Load()}
 			return r.settle(key, known)
 		}
-		r.counters.vanished.Add(1)
 	}
 	return r.settle(key, r.unowned(s, known, did))
 }
@@ -82,7 +82,16 @@ func (r *Resolver) settle(key socketKey, s socket) (process.ID, process.Program,
 	return process.ID{}, process.Program{}, nobody
 }
 
-// admit describes a process found to hold a socket.
-func (r *Resolver) admit(h holder) (*entry, error) {
-	return r.know(subject{id: h.process.id, tid: h.tid}, &r.scanner.buffer)
+// admit describes a process found to hold a socket, by what was witnessed of it if it has gone since; nil if nothing was.
+func (r *Resolver) admit(h holder) *entry {
+	e, err := r.know(subject{id: h.process.id, tid: h.tid}, &r.scanner.buffer)
+	if errors.Is(err, procfs.ErrGone) && r.witness.catchUp() {
+		e, err = r.former(h.process.id), nil
+	}
+	if e == nil || err != nil {
+		r.counters.vanished.Add(1)
+		return nil
+	}
+	r.scanner.credit(h.process)
+	return e
 }

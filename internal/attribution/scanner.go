@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 )
@@ -44,6 +46,8 @@ type scanner struct {
 	// ownPIDs: the numbers in fs are those kcmp(2) takes. wholeHost: fs shows every process of the host. hidden: but not to
 	// this user.
 	ownPIDs, wholeHost, hidden bool
+	// netns is the network namespace of this process.
+	netns uint64
 	// truncated: the last list was cut at maxListed.
 	truncated bool
 
@@ -59,7 +63,9 @@ type scanner struct {
 }
 
 func newScanner(root procfs.FS, indexLimit int, b budget, c *counters) scanner {
-	return scanner{fs: root, counters: c, budget: b, ownPIDs: root.OwnPIDs(),
+	var own unix.Stat_t
+	_ = unix.Stat("/proc/self/ns/net", &own) // without /proc nobody is found at all
+	return scanner{fs: root, counters: c, budget: b, ownPIDs: root.OwnPIDs(), netns: own.Ino,
 		wholeHost: root.WholeHost(), hidden: root.Hidden(), processes: make(map[int32]*candidate),
 		index: index{limit: indexLimit, holders: make(map[uint64]holder)}}
 }
@@ -145,6 +151,12 @@ func (s *scanner) scan(c *candidate) {
 
 // read does the work of scan on an open process.
 func (s *scanner) read(c *candidate, p procfs.PID, began int64) error {
+	c.generation++
+	c.scanned, c.descriptors, c.partial = began, 0, false
+	var refused error
+	if !c.kernel { // first, for it is what a process that ends is soonest without
+		refused = s.walk(c, p, 0)
+	}
 	var stat procfs.PIDStat
 	if err := p.Stat(&s.buffer, &stat); err != nil {
 		return err
@@ -154,9 +166,9 @@ func (s *scanner) read(c *candidate, p procfs.PID, began int64) error {
 			s.counters.reused.Add(1)
 		}
 		c.become(c.id.PID, &stat)
+		return s.read(c, p, began)
 	}
-	c.generation++
-	c.parent, c.scanned, c.descriptors, c.partial = stat.Parent, began, 0, false
+	c.parent = stat.Parent
 	if c.kernel {
 		return nil
 	}
@@ -165,8 +177,7 @@ func (s *scanner) read(c *candidate, p procfs.PID, began int64) error {
 	if err != nil {
 		return err
 	}
-	c.uid = uid
-	err = s.walk(c, p, 0)
+	c.uid, err = uid, refused
 	if stat.Threads <= 1 || err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 // Cgroup returns the control group of the process, from /proc/PID/cgroup, cgroups(7). A host may have several
 // hierarchies: the unified one (version 2) counts, then that of systemd, then the longest path of version 1, each only if
-// it says more than the root does.
+// it says more than the root does. In version 1 the kernel shows a process that is exiting as in the root (proc_cgroup_show).
 func (p PID) Cgroup(b *Buffer) (string, error) {
 	text, err := p.read("cgroup", b)
 	if err != nil {

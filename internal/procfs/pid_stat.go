@@ -13,8 +13,11 @@ var errStat = errors.New("procfs: malformed stat")
 // whatever CONFIG_HZ is.
 const ClockTicks = 100
 
-// kernelThread is PF_KTHREAD of linux/sched.h, seen in the flags field.
-const kernelThread = 0x00200000
+// PF_KTHREAD and PF_EXITING of linux/sched.h, seen in the flags field.
+const (
+	kernelThread = 0x00200000
+	exiting      = 0x00000004
+)
 
 // PIDStat is what proc_pid_stat(5) says that matters for identity. Comm is borrowed from the Buffer it was read into.
 type PIDStat struct {
@@ -35,6 +38,9 @@ type PIDStat struct {
 
 // KernelThread reports whether the process is a thread of the kernel: no executable, no descriptors.
 func (s *PIDStat) KernelThread() bool { return s.Flags&kernelThread != 0 }
+
+// Exiting reports whether the process, or its first thread, is on its way out.
+func (s *PIDStat) Exiting() bool { return s.Flags&exiting != 0 || s.State == 'Z' || s.State == 'X' }
 
 // Stat reads /proc/PID/stat into s.
 func (p PID) Stat(b *Buffer, s *PIDStat) error {

@@ -49,6 +49,18 @@ func TestParsePIDStat(t *testing.T) {
 	}
 }
 
+func TestExiting(t *testing.T) {
+	for line, want := range map[string]bool{
+		"17 (sshd)" + statRest: false,
+		strings.Replace("17 (sshd)"+statRest, " 4194560 ", " 4194564 ", 1): true,
+		strings.Replace("17 (sshd)"+statRest, " S 1 ", " Z 1 ", 1):         true,
+	} {
+		var s PIDStat
+		require.NoError(t, parsePIDStat([]byte(line), &s))
+		require.Equal(t, want, s.Exiting(), line)
+	}
+}
+
 func TestKernelThread(t *testing.T) {
 	line := strings.Replace("2 (kthreadd)"+statRest, " 4194560 ", " 2129984 ", 1)
 	var s PIDStat

@@ -53,6 +53,22 @@ func TestGetOfNothingAndTooMuch(t *testing.T) {
 	require.Error(t, err)
 }
 
+// What is known is the ends; what matters is the socket, and soon.
+func TestGetBare(t *testing.T) {
+	p := connect(t, "127.0.0.1:0", 1)[0]
+	c := dial(t, Config{})
+	d, err := c.DumpTCP(Connections)
+	known := collect(t, d, err)[p.ends()]
+	r, err := c.Get([]Query{{Local: known.Local, Remote: known.Remote, Cookie: AnyCookie, Bare: true}})
+	require.NoError(t, err)
+	var s Socket
+	reply, ok := r.Next(&s)
+	require.True(t, ok && reply.Found)
+	require.Equal(t, known.Cookie, s.Cookie)
+	require.Equal(t, known.Inode, s.Inode)
+	require.Zero(t, s.Info.Length)
+}
+
 func TestGetOfAVanishedSocket(t *testing.T) {
 	p := connect(t, "127.0.0.1:0", 1)[0]
 	c := dial(t, Config{})

@@ -60,6 +60,8 @@ type Query struct {
 	Local, Remote netip.AddrPort
 	Interface     uint32
 	Cookie        uint64
+	// Bare asks for no tcp_info, for which the kernel would wait until nobody else is at the socket (lock_sock_fast).
+	Bare bool
 }
 
 func appendHeader(b []byte, length int, kind, flags uint16, seq uint32) []byte {
@@ -93,8 +95,12 @@ func appendGet(b []byte, q Query, seq uint32) []byte {
 	if q.Local.Addr().Is6() {
 		family = unix.AF_INET6
 	}
+	extension := uint8(wantInfo)
+	if q.Bare {
+		extension = 0
+	}
 	b = appendHeader(b, getSize, byFamily, 0, seq)
-	b = append(b, family, unix.IPPROTO_TCP, wantInfo, 0)
+	b = append(b, family, unix.IPPROTO_TCP, extension, 0)
 	b = binary.NativeEndian.AppendUint32(b, ^uint32(0))
 	b = binary.BigEndian.AppendUint16(b, q.Local.Port())
 	b = binary.BigEndian.AppendUint16(b, q.Remote.Port())

@@ -34,6 +34,9 @@ type TCPConfig struct {
 	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
 	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
 	Meet func(send.Socket)
+	// Glimpse, if not nil, is called by TriggeredTCP, on a goroutine of its own, with each socket whose SYN has just left: less than
+	// for Meet is at stake, and there is less time.
+	Glimpse func(send.Socket)
 }
 
 func (c *TCPConfig) setDefaults() error {

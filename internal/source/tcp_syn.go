@@ -15,10 +15,10 @@ import (
 )
 
 // TriggeredTCP is L1 for TCP: all that TCP tells, and beside it a packet socket on which the SYN of each connection opened from
-// here shows at once. The socket behind a SYN is read and handed to Meet while its process is most likely still there; by
+// here shows at once. The socket behind a SYN is read and handed to Glimpse while its process is most likely still there; by
 // samples alone, who connects, sends and exits between two of them is never known. It emits what TCP emits and nothing else.
 //
-// What it misses: the owner of a connection whose process has exited, or closed it, before Meet has looked; SYNs that found the
+// What it misses: the owner of a connection whose process has exited, or closed it, before Glimpse has looked; SYNs that found the
 // receive buffer full, which are counted as Lost.
 type TriggeredTCP struct {
 	*TCP
@@ -159,12 +159,12 @@ func (s *syns) receive() error {
 			return err
 		}
 		s.queries = append(s.queries, sockdiag.Query{Local: one.Local, Remote: one.Remote, Interface: one.Interface,
-			Cookie: sockdiag.AnyCookie})
+			Cookie: sockdiag.AnyCookie, Bare: true})
 	}
 	return nil
 }
 
-// look reads the sockets of the queries and hands them to Meet, the latest first: it is the likeliest to have an owner still.
+// look reads the sockets of the queries and hands them to Glimpse, the latest first: it is the likeliest to have an owner still.
 func (s *syns) look() error {
 	replies, err := s.diag.Get(s.queries)
 	if err != nil {
@@ -182,12 +182,12 @@ func (s *syns) look() error {
 				UID: one.UID, Protocol: send.TCP, Local: one.Local, Remote: one.Remote})
 		}
 	}
-	if s.cfg.Meet == nil {
+	if s.cfg.Glimpse == nil {
 		return nil
 	}
 	s.reading.aside(func() {
 		for _, socket := range slices.Backward(s.found) {
-			s.cfg.Meet(socket)
+			s.cfg.Glimpse(socket)
 		}
 	})
 	return nil

@@ -39,7 +39,7 @@ func (a *acquaintances) of(local netip.AddrPort) (send.Socket, bool) {
 func TestTriggeredTCPMeetsWhoConnects(t *testing.T) {
 	enterNamespace(t)
 	var a acquaintances
-	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Meet: a.meet})
+	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Glimpse: a.meet})
 	r := run(t, tcp, err)
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		to := server(t, address, drain)
@@ -66,7 +66,7 @@ func TestTriggeredTCPMeetsWhoConnects(t *testing.T) {
 func TestTriggeredTCPTellsTheEndAfterTheBeginning(t *testing.T) {
 	enterNamespace(t)
 	entered, leave := make(chan send.Socket, 1), make(chan struct{})
-	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Meet: func(s send.Socket) {
+	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Glimpse: func(s send.Socket) {
 		entered <- s
 		<-leave
 	}})

@@ -1,0 +1,100 @@
+package attribution
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// maxYoungest and maxLively are on how many processes a glimpse falls: of those that began within the last young nanoseconds, and
+// of those of the socket's user that made a socket lately.
+const (
+	maxYoungest = 4
+	maxLively   = 2
+	young       = int64(10 * time.Second)
+)
+
+// Glimpse looks for the owner of a socket that was just made, where it is most likely, so that Owner can tell even if nobody holds
+// the socket any more when it is asked. It reads little, and comes to no conclusion if that is not enough. Without process events,
+// which tell who is young, it is Owner.
+func (r *Resolver) Glimpse(s send.Socket) {
+	key := keyOf(s)
+	if _, _, a := r.recall(s, key); a != unknown || s.Inode == 0 {
+		return
+	}
+	if active, _ := r.witness.state(); !active {
+		r.Owner(s, 0)
+		return
+	}
+	r.scanning.Lock()
+	defer r.scanning.Unlock()
+	var room [len(r.lineage.latest)]process.ID
+	r.mu.RLock()
+	youngest := r.lineage.youngest(room[:0], sinceBoot()-young, cmp.Or(s.NetNS, r.scanner.netns))
+	r.mu.RUnlock()
+	h, found := r.scanner.glimpse(&s, youngest[:min(len(youngest), maxYoungest)])
+	if !found {
+		return
+	}
+	if e := r.admit(h); e != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.sockets.remember(key, socket{owner: e, verified: r.now(), looked: r.scans.Load()})
+	}
+}
+
+// glimpse looks at processes that are young, and then at the liveliest of the socket's user.
+func (s *scanner) glimpse(sock *send.Socket, youngest []process.ID) (h holder, found bool) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadTime()
+	q := quest{inode: sock.Inode, uid: sock.UID, began: sinceBoot()}
+	s.budget.refill(q.began)
+	if !s.budget.ample() {
+		return h, false
+	}
+	s.index.want(q.inode)
+	for _, id := range youngest {
+		if h, found = s.peek(id, q); found {
+			break
+		}
+	}
+	s.budget.spend(threadTime() - began)
+	if !found {
+		lively, _ := s.ofUser(q)
+		h, found = s.among(q, lively[:min(len(lively), maxLively)], s.budget.ample)
+	}
+	if found {
+		h = s.opener(h, q, false)
+	}
+	return h, found
+}
+
+// peek looks whether a process holds a socket: at its descriptors first, for it may be about to end. Unless it does hold it, the
+// process is not taken for scanned, for its user is not known.
+func (s *scanner) peek(id process.ID, q quest) (h holder, found bool) {
+	var did procfs.Scan
+	var err error
+	s.sockets, err = s.fs.AppendSockets(id.PID, s.sockets[:0], &did, &s.buffer)
+	s.counters.descriptors.Add(uint64(did.Read))
+	at := slices.IndexFunc(s.sockets, func(d procfs.Descriptor) bool { return d.Inode == q.inode })
+	if err != nil || at < 0 {
+		return h, false
+	}
+	c := s.processes[id.PID]
+	if c == nil || c.id.StartTicks != id.StartTicks {
+		if c = s.meet(id.PID); c == nil { // it has gone meanwhile
+			c = &candidate{id: id, gone: true}
+		}
+	}
+	c.uid, c.scanned, c.descriptors = q.uid, q.began, did.Read
+	c.generation++
+	h = holder{process: c, generation: c.generation, fd: s.sockets[at].FD}
+	s.index.add(q.inode, h)
+	return h, true
+}

@@ -1,0 +1,107 @@
+package attribution
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/send"
+)
+
+// imageOf returns the program a process was witnessed to run, nil if it was not.
+func (r *Resolver) imageOf(pid int) *image {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if k := r.lineage.living(int32(pid)); k != nil {
+		return k.image
+	}
+	return nil
+}
+
+// TestGlimpse: of a young process one look is enough, and what it saw counts when nobody holds the socket any more.
+func TestGlimpse(t *testing.T) {
+	r := witnessing(t, Config{})
+	cmd, sockets := holding(t, 1, "/bin/sleep")
+	s := sockets[0]
+	require.Eventually(t, func() bool { return r.imageOf(cmd.Process.Pid) != nil }, waitAtMost, pollEvery)
+	before := r.Stats()
+	r.Glimpse(s)
+	require.Zero(t, r.Stats().FullScans-before.FullScans)
+	require.LessOrEqual(t, r.Stats().Scans-before.Scans, uint64(maxLively))
+	end(cmd)
+	over := send.Send{Socket: s, Kind: send.Close, At: 1}
+	over.Socket.Inode = 0
+	id, program, ok := r.OwnerOf(&over)
+	require.True(t, ok)
+	require.EqualValues(t, cmd.Process.Pid, id.PID)
+	want, err := filepath.EvalSymlinks("/bin/sleep")
+	require.NoError(t, err)
+	require.Equal(t, want, program.Path)
+}
+
+// TestGlimpseComesToNoConclusion: a socket nobody young holds stays unknown, for Owner to look for.
+func TestGlimpseComesToNoConclusion(t *testing.T) {
+	files, sockets := openSockets(t, 1)
+	defer files[0].Close()
+	r := witnessing(t, Config{})
+	r.Glimpse(send.Socket{Cookie: 77, Inode: 1 << 40})
+	require.Empty(t, r.sockets.byKey)
+	id, _, ok := r.Owner(sockets[0], 0)
+	require.True(t, ok)
+	require.EqualValues(t, os.Getpid(), id.PID)
+}
+
+// TestNobodyHoldsWhatIsOver: the owner of a socket that has ended is not looked for.
+func TestNobodyHoldsWhatIsOver(t *testing.T) {
+	p, r, scans := settled(t, Config{})
+	p.add(member{pid: 9, parent: 1, ticks: 5, exe: "/bin/curl", sockets: []uint64{1001}})
+	for _, kind := range []send.Kind{send.Close, send.Failed} {
+		_, _, ok := r.OwnerOf(&send.Send{Socket: sock(1, 1001), Kind: kind, At: 1})
+		require.False(t, ok)
+		require.Equal(t, scans, r.Stats().Scans)
+	}
+	id, _, ok := r.OwnerOf(&send.Send{Socket: sock(1, 1001), Kind: send.Data, At: 1})
+	require.True(t, ok)
+	require.EqualValues(t, 9, id.PID)
+}
+
+func TestYoungest(t *testing.T) {
+	var l lineage
+	l.limit, l.textLimit = 100, 1<<20
+	for pid := range int32(30) {
+		k := l.begin(process.ID{PID: pid, StartTicks: 1}, int64(pid))
+		i := &image{}
+		i.info.NetNS = uint64(pid % 2)
+		l.show(k, i, 1)
+	}
+	l.end(l.living(27), 100)
+	pids := func(after int64, netns uint64) (all []int32) {
+		for _, id := range l.youngest(nil, after, netns) {
+			all = append(all, id.PID)
+		}
+		return all
+	}
+	require.Equal(t, []int32{29, 28, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14}, pids(0, 1), "as many as are kept")
+	require.Equal(t, []int32{28, 26}, pids(25, 3), "those of unknown namespace count, those of another do not")
+}
+
+// TestProcessesWitnessedAreNotReadAgain: the owner's program is known from its execution.
+func TestProcessesWitnessedAreNotReadAgain(t *testing.T) {
+	r := witnessing(t, Config{})
+	cmd, sockets := holding(t, 1, "/bin/sleep")
+	require.Eventually(t, func() bool {
+		i := r.imageOf(cmd.Process.Pid)
+		return i != nil && i.info.Name == "sleep"
+	}, waitAtMost, pollEvery)
+	image := r.imageOf(cmd.Process.Pid)
+	id, program, ok := r.Owner(sockets[0], 0)
+	require.True(t, ok)
+	require.Equal(t, image.info.Program, program)
+	info, ok := r.Process(id)
+	require.True(t, ok)
+	require.Equal(t, image.info.Cmdline, info.Cmdline)
+	require.EqualValues(t, os.Getpid(), info.Parent.PID)
+}
