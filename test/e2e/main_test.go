@@ -31,6 +31,7 @@ var roles = map[string]func() error{
 	"stub":      playStub,
 	"asker":     playAsker,
 	"listener":  playListener,
+	"resets":    playResets,
 	"host":      playHost,
 	"filtered":  playFiltered,
 	"wave":      playWave,

@@ -38,26 +38,6 @@ func (s *sensor) standsOn(t *testing.T, level string) {
 	}
 }
 
-// TestOneShotProcessesAtL3: 100 processes connect, send, wait 60 ms for an answer, as curl from a timer does, and exit. Between
-// two looks of L0 most of them would come and go unattributed. Every byte is told once, and named is who sent it, but for the few
-// that a busy machine hides for so long. It runs alone.
-func TestOneShotProcessesAtL3(t *testing.T) {
-	const processes = 100
-	host, outside := network(t)
-	s := tracing(t)
-	a := newActor(t, host, "oneshot")
-	to := sink(t, outside, public4)
-	a.sendOften(t, processes, 2, once(to, 333, 60*time.Millisecond))
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		row := one(c, s, "SELECT sum(bytes_sent) AS bytes, sum(connections) AS connections FROM process_outbound_stats WHERE remote_port = "+portOf(t, to))
-		require.EqualValues(c, processes*333, number(c, row, "bytes"))
-		require.EqualValues(c, processes, number(c, row, "connections"))
-	}, patience, 100*time.Millisecond)
-	row := one(t, s, "SELECT count(*) AS n FROM process_outbound_stats WHERE connections = 1 AND bytes_sent = 333 AND path = "+quoted(a.path))
-	t.Logf("%s of %d named", row["n"], processes)
-	require.GreaterOrEqual(t, number(t, row, "n"), 0.95*processes)
-}
-
 // TestDatagramsAreCountedAtL3: a UDP beacon, which no other level sees the bytes of.
 func TestDatagramsAreCountedAtL3(t *testing.T) {
 	t.Parallel()
