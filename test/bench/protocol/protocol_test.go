@@ -33,8 +33,8 @@ const (
 )
 
 // filled is a store of beacons, ranked, and what the tables ask of the rest of a sensor.
-func filled(t testing.TB) table.Deps {
-	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: flows})
+func filled(t testing.TB, pairs int) table.Deps {
+	store, err := history.New(history.Config{MaxPairs: pairs, MaxFlows: 2 * pairs})
 	require.NoError(t, err)
 	ranker, err := candidate.New(candidate.Config{Store: store})
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func buffered() osquery.ServerOption {
 }
 
 func BenchmarkQuery(b *testing.B) {
-	d := filled(b)
+	d := filled(b, pairs)
 	for _, q := range []struct {
 		name, sql string
 		rows      int
@@ -124,7 +124,7 @@ func BenchmarkQuery(b *testing.B) {
 
 // TestWhatAQueryCosts holds the transport, and the columns a statement names, to what they are there for.
 func TestWhatAQueryCosts(t *testing.T) {
-	d := filled(t)
+	d := filled(t, pairs)
 	const all = "SELECT * FROM beacon_candidates"
 	const few = "SELECT signature, severity, expected, reason_codes, interval_class, size_class FROM beacon_candidates"
 	fast, slow := hosted(t, d, buffered()), hosted(t, d)
