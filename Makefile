@@ -25,7 +25,7 @@ $(BINARY): FORCE
 demo: build ## watch this host and six senders on loopback for 40 s (TWIST=no-beacon must fail)
 	$(BINARY) demo $(if $(TWIST),--twist $(TWIST))
 
-test: check unit fuzz e2e ratios ## format, vet, staticcheck, layering, unit tests with the race detector, fuzzing, end to end, what speed is claimed
+test: check unit fuzz e2e ## format, vet, staticcheck, layering, unit tests with the race detector, fuzzing, end to end
 
 check: ## format, vet, staticcheck, import table
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt: $$unformatted"; exit 1; fi
