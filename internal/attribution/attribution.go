@@ -53,6 +53,8 @@ type Resolver struct {
 	config   Config
 	fs       procfs.FS
 	counters counters
+	// unified: only the unified hierarchy of control groups is in use.
+	unified bool
 	// wake tells Run that a process awaits its description.
 	wake chan struct{}
 	// began is the origin of now.
@@ -93,6 +95,7 @@ func New(c Config) (*Resolver, error) {
 		c.Redact = func(cmdline string) string { return cmdline }
 	}
 	r := &Resolver{config: c, fs: procfs.New(c.Root), began: time.Now(), wake: make(chan struct{}, 1)}
+	r.unified = r.fs.Unified()
 	r.sockets.limit = c.MaxSockets
 	r.processes.limit, r.processes.textLimit = c.MaxProcesses, c.MaxText
 	r.lineage.limit, r.lineage.textLimit = c.MaxProcesses, c.MaxText

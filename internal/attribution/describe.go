@@ -166,7 +166,7 @@ func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, s
 	if err != nil {
 		return err
 	}
-	cgroup, err := p.Cgroup(b)
+	cgroup, err := p.Cgroup(b, ofContainer)
 	if err == nil && cgroup == "/" {
 		if err = p.Stat(b, stat); err == nil && stat.Exiting() {
 			err = procfs.ErrGone // so is this, where it is not known from version 2
@@ -178,6 +178,12 @@ func (r *Resolver) lasting(p procfs.PID, b *procfs.Buffer, info *process.Info, s
 	inGroup(info, cgroup)
 	info.Program.UID = uids.Real
 	return nil
+}
+
+// ofContainer reports whether a control group is that of a container.
+func ofContainer(cgroup string) bool {
+	id, _ := process.ContainerID(cgroup)
+	return id != ""
 }
 
 // inGroup notes the control group of a process, and what it says.

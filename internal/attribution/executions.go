@@ -114,7 +114,7 @@ func (r *Resolver) image(e *Execution, handed *image) *image {
 	if handed != nil {
 		i.inherit(handed)
 	}
-	if e.Cgroup != "" && (e.Cgroup != "/" || handed == nil) { // a host without cgroup2 has all in its root
+	if e.Cgroup != "" && (handed == nil || r.unified) { // beside version 1 the unified hierarchy does not tell all
 		inGroup(&i.info, e.Cgroup)
 	}
 	i.info.Name, i.info.Program.UID = process.Printable(e.Name, process.MaxText), e.UID

@@ -65,19 +65,23 @@ func TestImageOfAnExecution(t *testing.T) {
 	require.NoError(t, err)
 	e := Execution{Name: "sh", Path: "/usr/bin/dash", Cwd: "/srv", Args: []string{"sh", "job.sh", "secret"}, UID: 33, NetNS: 9, Stack: 5,
 		Cgroup: "/system.slice/docker-" + strings.Repeat("0a", 32) + ".scope"}
-	i := r.image(&e, nil)
-	require.Equal(t, process.Program{Path: "/usr/bin/dash", Script: "/srv/job.sh", UID: 33, Workload: "docker"}, i.info.Program)
-	require.Equal(t, "sh job.sh *", i.info.Cmdline)
-	require.Equal(t, "docker", i.info.ContainerRuntime)
-	require.EqualValues(t, 9, i.info.NetNS)
-	require.EqualValues(t, 5, i.stack)
-
 	parent := &image{}
 	inGroup(&parent.info, "/system.slice/cron.service")
 	parent.info.Program.UID = 1
+	r.unified = true
+	for _, handed := range []*image{nil, parent} {
+		i := r.image(&e, handed)
+		require.Equal(t, process.Program{Path: "/usr/bin/dash", Script: "/srv/job.sh", UID: 33, Workload: "docker"}, i.info.Program)
+		require.Equal(t, "sh job.sh *", i.info.Cmdline)
+		require.Equal(t, "docker", i.info.ContainerRuntime)
+		require.EqualValues(t, 9, i.info.NetNS)
+		require.EqualValues(t, 5, i.stack)
+	}
 	e.Cgroup = "/"
-	i = r.image(&e, parent)
-	require.Equal(t, "cron.service", i.info.Program.Workload, "in version 1 all are in the root of version 2")
+	require.Equal(t, "", r.image(&e, parent).info.Program.Workload, "it has left the group of its parent")
+
+	r.unified = false
+	i := r.image(&e, parent)
+	require.Equal(t, "cron.service", i.info.Program.Workload, "the unified hierarchy does not tell")
 	require.EqualValues(t, 33, i.info.Program.UID)
-	require.Equal(t, "", r.image(&e, nil).info.Program.Workload)
 }

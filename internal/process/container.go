@@ -24,6 +24,7 @@ var runtimes = []struct{ prefix, runtime string }{
 	{"nerdctl-", "containerd"},
 	{"crio-", "cri-o"},
 	{"cri-o-", "cri-o"},
+	{"libpod-payload-", "podman"}, // below the unit that runs podman (--cgroups=split, Quadlet)
 	{"libpod-", "podman"},
 	{"docker-", "docker"},
 }
@@ -105,7 +106,7 @@ func runtimeNamed(name string) string {
 func managerOf(parents []string) string {
 	for i := len(parents) - 1; i >= 0; i-- {
 		switch name := parents[i]; {
-		case strings.HasPrefix(name, "kubepods"):
+		case strings.HasPrefix(name, "kubepods"), strings.HasPrefix(name, "kubelet-kubepods"): // the latter in a node that is a container
 			return "kubepods"
 		case name == "ecs" || strings.HasPrefix(name, "ecs-") || name == "ecstasks.slice":
 			return "ecs"

@@ -76,7 +76,7 @@ func TestReadOwnProcess(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, st.Ino, ns)
 
-	cgroup, err := p.Cgroup(&b)
+	cgroup, err := p.Cgroup(&b, func(string) bool { return false })
 	require.NoError(t, err)
 	require.Equal(t, byte('/'), cgroup[0])
 }

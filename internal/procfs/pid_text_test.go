@@ -2,6 +2,8 @@ package procfs
 
 import (
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,11 +66,26 @@ func TestParseCgroup(t *testing.T) {
 		{"the root", "0::/\n", "/"},
 		{"nothing", "", "/"},
 		{"nonsense", "x\n:\n::\n1:2\n0::relative\n", "/"},
+		{"preferred in version 1", "9:pids:/docker/1\n1:name=systemd:/docker/1\n0::/system.slice/containerd.service\n", "/docker/1"},
+		{"preferred in one hierarchy", "9:pids:/docker/1\n1:name=systemd:/system.slice/x.service\n0::/\n", "/docker/1"},
+		{"preferred in both", "1:name=systemd:/docker/1\n0::/docker/1/x\n", "/docker/1/x"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, parseCgroup([]byte(tt.text))) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, parseCgroup([]byte(tt.text), isDocker)) })
 	}
 }
+
+func TestUnified(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "self"), 0o755))
+	require.False(t, New(root).Unified())
+	for text, want := range map[string]bool{"0::/x\n": true, "1:name=systemd:/\n0::/x\n": false, "1:name=systemd:/x\n": false} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "self", "cgroup"), []byte(text), 0o644))
+		require.Equal(t, want, New(root).Unified(), text)
+	}
+}
+
+func isDocker(path string) bool { return strings.HasPrefix(path, "/docker/") }
 
 func TestSocketInode(t *testing.T) {
 	got, ok := socketInode([]byte("socket:[4294967296]"))
@@ -142,7 +159,7 @@ func FuzzPIDTexts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, _ = parseUIDs(text)
 		_, _ = parseGIDs(text)
-		require.True(t, strings.HasPrefix(parseCgroup(text), "/"))
+		require.True(t, strings.HasPrefix(parseCgroup(text, isDocker), "/"))
 		hidepid(text, "/proc")
 		effective(text, 19)
 		if inode, ok := socketInode(text); ok {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -20,6 +19,14 @@ func (n *namespace) inode(t *testing.T) string {
 	var st unix.Stat_t
 	require.NoError(t, unix.Fstat(int(n.file.Fd()), &st))
 	return strconv.FormatUint(st.Ino, 10)
+}
+
+// isWatched waits until the sensor watches TCP in a namespace, in which a process must be, with a source of its own.
+func (n *namespace) isWatched(t *testing.T, s *sensor, source string) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.Equal(c, []map[string]string{{"source": source}}, ask(c, s, "SELECT source FROM beacon_sensor_sources WHERE protocol = 'tcp' AND active = 1 AND samples > 0 AND net_namespace = "+n.inode(t)))
+	}, patience, 20*time.Millisecond)
 }
 
 // TestBeaconsInOtherNamespaces: a container is a process in a network namespace of its own, which comes and goes while the sensor
@@ -41,10 +48,7 @@ func TestBeaconsInOtherNamespaces(t *testing.T) {
 
 			s := sensorAt(t, quiet(t), level, "--max_net_namespaces", "64", attentive)
 			source := map[string]string{"L3": "sock_diag", "L2": "sock_diag", "L1": "packet", "L0": "sock_diag", "proc": "proc"}[level]
-			mine := fmt.Sprintf("FROM beacon_sensor_sources WHERE protocol = 'tcp' AND active = 1 AND samples > 0 AND net_namespace = %s", host.inode(t))
-			require.EventuallyWithT(t, func(c *assert.CollectT) {
-				require.Equal(c, []map[string]string{{"source": source}}, ask(c, s, "SELECT source "+mine))
-			}, patience, 20*time.Millisecond)
+			host.isWatched(t, s, source)
 			early := bytesOf(elder.sent(t))
 			second := beat(younger, 8)
 			younger.finish(t, 30*time.Second)
@@ -74,7 +78,9 @@ func TestBeaconsInOtherNamespaces(t *testing.T) {
 			first.stop(t)
 
 			// the namespace goes with the last process in it
-			require.EventuallyWithT(t, func(c *assert.CollectT) { require.Empty(c, ask(c, s, "SELECT source "+mine)) }, patience, 50*time.Millisecond)
+			require.EventuallyWithT(t, func(c *assert.CollectT) {
+				require.Empty(c, ask(c, s, "SELECT source FROM beacon_sensor_sources WHERE net_namespace = "+host.inode(t)))
+			}, patience, 50*time.Millisecond)
 		})
 	}
 }
