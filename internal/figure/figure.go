@@ -1,4 +1,4 @@
-// Package figure writes figures as people read them: durations, byte counts, names that have to fit. It knows no rows and no
+// Package figure writes figures as people read them: durations, byte counts, names that have to fit, where a row sends. It knows no
 // screens.
 package figure
 

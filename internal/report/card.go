@@ -38,7 +38,7 @@ type code struct{ Code, Weight, Meaning string }
 
 func newCard(number int, c *Candidate, codes map[string]string) (card, error) {
 	r := c.Row
-	v := card{Number: number, Row: r, Severity: r["severity"], Program: program(r), Destination: destination(r),
+	v := card{Number: number, Row: r, Severity: r["severity"], Program: program(r), Destination: figure.Destination(r),
 		Every: every(r), Size: size(r), First: wall(r["first_seen"]), Last: wall(r["last_seen"])}
 	v.Facts = facts(r)
 	v.Tree = tree(r)
@@ -78,17 +78,6 @@ func program(r Row) string {
 		p = r["host"]
 	}
 	return strings.TrimSpace(p + " " + r["script"])
-}
-
-func destination(r Row) string {
-	if r["scope"] == "process" {
-		return r["destinations"] + " destinations"
-	}
-	name := r["remote_hostname"]
-	if name == "" {
-		name = r["remote_address"]
-	}
-	return name + ":" + r["remote_port"]
 }
 
 // every is the interval with its jitter, "–" where there is no rhythm.

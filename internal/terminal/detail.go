@@ -14,7 +14,7 @@ import (
 // detailLines show one pair: what it is, its intervals and sizes, when it checked in, who it is.
 func (m *model) detailLines() []string {
 	r := m.open
-	lines := []string{bold.Render(programOf(r) + " → " + destinationOf(r)), r["severity"] + "  score " + r["score"] + "  evidence " + r["evidence"] +
+	lines := []string{bold.Render(programOf(r) + " → " + figure.Destination(r)), r["severity"] + "  score " + r["score"] + "  evidence " + r["evidence"] +
 		"  every " + everyOf(r) + "  next " + m.nextBeat(r)}
 	lines = append(lines, wrap(r["reason"], m.width)...)
 	if m.err != nil {

@@ -96,7 +96,7 @@ func (m *model) listLine(r Row) string {
 	if b := figure.Number(r["size_bytes"]); b > 0 {
 		size = figure.Bytes(b)
 	}
-	return m.columns(score, r["severity"], programOf(r), destinationOf(r), everyOf(r), size, r["beats"], m.nextBeat(r), r["sparkline"])
+	return m.columns(score, r["severity"], programOf(r), figure.Destination(r), everyOf(r), size, r["beats"], m.nextBeat(r), r["sparkline"])
 }
 
 func programOf(r Row) string {
@@ -107,17 +107,6 @@ func programOf(r Row) string {
 		return filepath.Base(r["path"]) + " " + r["script"]
 	}
 	return r["path"]
-}
-
-func destinationOf(r Row) string {
-	if r["scope"] == "process" {
-		return r["destinations"] + " destinations"
-	}
-	name := r["remote_hostname"]
-	if name == "" {
-		name = r["remote_address"]
-	}
-	return name + ":" + r["remote_port"]
 }
 
 func everyOf(r Row) string {
