@@ -9,22 +9,23 @@ import (
 )
 
 // jiffyClock places the kernel's "so many jiffies ago" on the boot time line. The kernel subtracts two tick counts, so the
-// result is exact in ticks: counted from the last tick, instead of from now, the error is one jiffy and not two. The last
-// tick is what CLOCK_MONOTONIC_COARSE shows (clock_gettime(2)), its resolution is the jiffy.
+// result is exact in ticks: counted from the last tick, instead of from now, the error is one jiffy and not two.
 type jiffyClock struct {
 	jiffy  time.Duration
 	slack  time.Duration // of the kernel's rounding to milliseconds, for a jiffy of no whole number of them
 	offset time.Duration // boot time − monotonic time
+	phase  time.Duration // of the ticks, on the monotonic line
+	blur   time.Duration // by which a tick may be later than it is taken for: a jiffy if its phase is not known
 }
 
 func newJiffyClock() *jiffyClock {
-	c := &jiffyClock{jiffy: 4 * time.Millisecond}
-	var res unix.Timespec
-	if unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &res) == nil && res.Nano() > 0 {
-		c.jiffy = time.Duration(res.Nano())
-	}
+	c := &jiffyClock{jiffy: jiffyLength()}
 	if c.jiffy%time.Millisecond != 0 {
 		c.slack = time.Millisecond
+	}
+	var ok bool
+	if c.phase, ok = tickPhase(); !ok {
+		c.blur = c.jiffy
 	}
 	c.synchronise()
 	return c
@@ -40,13 +41,23 @@ type instant struct {
 
 // read returns the present.
 func (c *jiffyClock) read() instant {
-	tick := boottime.Time(monotonic(unix.CLOCK_MONOTONIC_COARSE)).Add(c.offset)
+	coarse := monotonic(unix.CLOCK_MONOTONIC_COARSE)
 	now := boottime.Now()
-	if age := now.Sub(tick); age < 0 || age > 10*c.jiffy { // the host slept since, which only boot time counts
+	if age := now.Sub(boottime.Time(coarse).Add(c.offset)); age < 0 || age > 10*c.jiffy { // the host slept since, which only boot time counts
 		c.synchronise()
-		tick = now.Add(-c.jiffy)
+		return instant{now: now, tick: now.Add(-c.jiffy)}
 	}
-	return instant{now: now, tick: tick}
+	return instant{now: now, tick: boottime.Time(c.tickBefore(coarse, time.Duration(now)-c.offset)).Add(c.offset)}
+}
+
+// tickBefore returns the last tick before now, on the monotonic line. The coarse clock was moved at a tick less than a jiffy after
+// what it shows: one that should have been by now, but is clearly later than that, has not been handled yet.
+func (c *jiffyClock) tickBefore(coarse, now time.Duration) time.Duration {
+	if c.blur > 0 {
+		return coarse
+	}
+	last := min(now, coarse+c.jiffy+tickDelay)
+	return last - (last-c.phase)%c.jiffy
 }
 
 // synchronise measures the offset between the clocks, between two readings of one of them close enough together.
@@ -77,7 +88,7 @@ type span struct {
 // ago returns the bounds of the instant that the kernel, looking within s, called d ago.
 func (c *jiffyClock) ago(s span, d time.Duration) (from, to boottime.Time) {
 	from = s.from.tick.Add(-d - c.slack)
-	to = s.to.tick.Add(c.jiffy + tickDelay + c.slack - d)
+	to = s.to.tick.Add(c.jiffy + c.blur + tickDelay + c.slack - d)
 	return from, min(to, s.to.now)
 }
 

@@ -47,6 +47,9 @@ func TestAgoCountsFromTheTick(t *testing.T) {
 	from, to := third.ago(span{from: instant{tick: 100 * ms}, to: instant{tick: 100 * ms, now: 200 * ms}}, 0)
 	require.Equal(t, 99*ms, from, "whole milliseconds hide part of a jiffy of 3.3 ms")
 	require.Equal(t, 101*ms+late+boottime.Time(third.jiffy), to)
+	vague := &jiffyClock{jiffy: 4 * time.Millisecond, blur: 4 * time.Millisecond}
+	_, to = vague.ago(span{from: instant{tick: 100 * ms}, to: instant{tick: 100 * ms, now: 200 * ms}}, 0)
+	require.Equal(t, 108*ms+late, to, "and a phase that is not known another jiffy")
 }
 
 func TestReadingsBeginAfterATick(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -46,12 +47,13 @@ func TestTCPAtFullSpeed(t *testing.T) {
 			connectOften(t, connections, to)
 			var stats Stats
 			var opened, told int
-			require.Eventually(t, func() bool {
+			all := func() bool {
 				stats = r.Stats()
 				sends := r.of(to)
 				opened, told = len(only(send.Open, sends)), int(bytesOf(sends))
 				return told+int(stats.Lost) >= connections // the server's ends have notices too
-			}, 6*patience, 100*time.Millisecond, "%d of %d", &opened, connections)
+			}
+			assert.Eventually(t, all, 6*patience, 100*time.Millisecond)
 			t.Logf("%d of %d connections told, %d bytes, %d notices lost in %d gaps", opened, connections, told, stats.Lost, stats.Gaps)
 			if tt.whole {
 				require.Equal(t, connections, opened)

@@ -65,21 +65,23 @@ func TestTriggeredTCPMeetsWhoConnects(t *testing.T) {
 // A connection can be over before its owner is known: its end is told only then.
 func TestTriggeredTCPTellsTheEndAfterTheBeginning(t *testing.T) {
 	enterNamespace(t)
-	entered, leave := make(chan send.Socket, 1), make(chan struct{})
+	entered, blocked := make(chan send.Socket, 1), make(chan struct{})
+	leave := sync.OnceFunc(func() { close(blocked) })
 	tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: seldom, Glimpse: func(s send.Socket) {
 		entered <- s
-		<-leave
+		<-blocked
 	}})
 	if err == nil {
 		tcp.syns.patience = patience
 	}
 	to := server(t, "127.0.0.1:0", drain)
 	r := run(t, tcp, err)
+	t.Cleanup(leave)
 	c := dial(t, to)
 	s := <-entered
 	c.Close()
 	require.Eventually(t, tcp.syns.waiting.awaited, patience, time.Millisecond)
 	require.Empty(t, r.of(to))
-	close(leave)
+	leave()
 	require.Equal(t, s.Cookie, r.await(t, send.Close, to, 1)[0].Socket.Cookie)
 }
