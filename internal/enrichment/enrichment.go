@@ -130,6 +130,7 @@ func (e *Enricher) Facts(id process.ID) (process.Facts, bool) {
 	s := e.subjects.byID[id]
 	if s != nil {
 		defer e.mu.RUnlock()
+		s.asked.Store(true)
 		return s.facts(), true
 	}
 	e.mu.RUnlock()
@@ -147,10 +148,14 @@ func (e *Enricher) Run(ctx context.Context) error {
 	inspecting.Go(func() { e.inspectAll(ctx) })
 	defer inspecting.Wait()
 	x := examiner{Enricher: e, images: images{root: e.config.Root}}
+	again := time.NewTicker(revisitEvery)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-again.C:
+			x.revisit(ctx)
 		case info := <-e.queue:
 			began := time.Now()
 			x.examine(info)

@@ -1,20 +1,27 @@
 package enrichment
 
-import "github.com/beaconwatch/beaconwatch/internal/process"
+import (
+	"sync/atomic"
 
-// subject is a process that was examined. It does not change once it can be found.
+	"github.com/beaconwatch/beaconwatch/internal/process"
+)
+
+// subject is a process that was examined. Once it can be found only the last two change.
 type subject struct {
 	// executable and script are the files it runs, nil if they are not known.
 	executable, script *file
 	// selfWritable, preload … are as in process.Facts.
 	selfWritable, preload, environRead, terminal bool
 	image                                        string
+
+	// asked: somebody wanted to know since the last revisit. unlinked: the executable has been removed while the process ran.
+	asked, unlinked atomic.Bool
 }
 
 // facts puts together what is known of the process and its files. It needs Enricher.mu.
 func (s *subject) facts() process.Facts {
 	f := process.Facts{SelfWritable: s.selfWritable, Preload: s.preload, EnvironRead: s.environRead, Terminal: s.terminal,
-		Image: s.image}
+		Image: s.image, Unlinked: s.unlinked.Load()}
 	if x := s.executable; x != nil {
 		is := x.key.file
 		f.Examined = true

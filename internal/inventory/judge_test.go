@@ -127,6 +127,7 @@ func TestTheCatalogueCannotBeBorrowed(t *testing.T) {
 			s.Facts.Package, s.Facts.Intact, s.Facts.Protected = "", false, false
 		}, NameAlike, "no rule names this program"},
 		{"deleted", func(s *Subject) { s.Process.Program.Path += " (deleted)" }, DeletedExecutable, "its executable has been deleted"},
+		{"deleted while it ran", func(s *Subject) { s.Facts.Unlinked = true }, DeletedExecutable, "its executable has been deleted"},
 		{"memfd", func(s *Subject) { s.Process.Program.Path = "/memfd:chronyd (deleted)" }, MemfdExecutable, "no rule names this program"},
 		{"bind mount", func(s *Subject) { s.Facts.Elsewhere = true }, MountedOver, "its path leads to another file"},
 		{"a container's", func(s *Subject) { s.Process.ContainerID = "c1" }, MountedOver, "does not apply"},

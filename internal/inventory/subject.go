@@ -42,10 +42,10 @@ func (s *Subject) of() int { return max(len(s.Targets), 1) }
 // here.
 func (s *Subject) foreign() bool { return s.Facts.Elsewhere || s.Process.ContainerID != "" }
 
-// deleted and memfd are told by the path, as the kernel writes it: proc_pid_exe(5), memfd_create(2).
+// deleted and memfd are told by the path, as the kernel writes it: proc_pid_exe(5), memfd_create(2); or by a later look.
 func (s *Subject) deleted() bool {
 	path := s.Process.Program.Path
-	return !s.memfd() && len(path) > len(deletedSuffix) && path[len(path)-len(deletedSuffix):] == deletedSuffix
+	return !s.memfd() && (s.Facts.Unlinked || len(path) > len(deletedSuffix) && path[len(path)-len(deletedSuffix):] == deletedSuffix)
 }
 
 func (s *Subject) memfd() bool {

@@ -44,6 +44,9 @@ type Facts struct {
 	Preload, EnvironRead bool
 	// Terminal: the process has a controlling terminal (tty_nr in proc_pid_stat(5)).
 	Terminal bool
+	// Unlinked: the executable was removed while the process ran, and nothing was put in its place. What was removed before the
+	// process was met shows in its path.
+	Unlinked bool
 	// Image is the container image where the runtime's files on this host tell it.
 	Image string
 }

@@ -19,13 +19,10 @@ type jiffyClock struct {
 }
 
 func newJiffyClock() *jiffyClock {
+	findTickPhase()
 	c := &jiffyClock{jiffy: jiffyLength()}
 	if c.jiffy%time.Millisecond != 0 {
 		c.slack = time.Millisecond
-	}
-	var ok bool
-	if c.phase, ok = tickPhase(); !ok {
-		c.blur = c.jiffy
 	}
 	c.synchronise()
 	return c
@@ -60,8 +57,13 @@ func (c *jiffyClock) tickBefore(coarse, now time.Duration) time.Duration {
 	return last - (last-c.phase)%c.jiffy
 }
 
-// synchronise measures the offset between the clocks, between two readings of one of them close enough together.
+// synchronise measures the offset between the clocks, between two readings of one of them close enough together, and takes over the
+// phase of the ticks.
 func (c *jiffyClock) synchronise() {
+	c.blur = c.jiffy
+	if phase := tickPhase.Load(); phase != nil {
+		c.phase, c.blur = *phase, 0
+	}
 	best := time.Hour
 	for range 5 {
 		before := monotonic(unix.CLOCK_MONOTONIC)

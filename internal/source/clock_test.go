@@ -54,6 +54,8 @@ func TestAgoCountsFromTheTick(t *testing.T) {
 
 func TestReadingsBeginAfterATick(t *testing.T) {
 	c := newJiffyClock()
+	require.Eventually(t, func() bool { return tickPhase.Load() != nil }, patience, time.Millisecond)
+	c.synchronise()
 	for i := range 50 {
 		due := boottime.Now().Add(time.Duration(i) * 337 * time.Microsecond)
 		at := c.afterTick(due)

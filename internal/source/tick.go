@@ -2,16 +2,25 @@ package source
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// tickPhase returns where within a jiffy, on the monotonic line, the kernel's tick count advances, which stays so while the kernel
-// runs; false if that cannot be found out. CLOCK_MONOTONIC_COARSE advances at the same moments, but by whole steps of its own:
-// what it shows just after a tick lies anywhere in the jiffy before it (timekeeping_advance in kernel/time/timekeeping.c). The
-// first call takes some 15 ms of a processor, later ones nothing.
-var tickPhase = sync.OnceValues(func() (time.Duration, bool) { return measureTickPhase(tickCount) })
+// tickPhase is where within a jiffy, on the monotonic line, the kernel's tick count advances, which stays so while the kernel runs;
+// nil if that is not known, or not yet. CLOCK_MONOTONIC_COARSE advances at the same moments, but by whole steps of its own: what it
+// shows just after a tick lies anywhere in the jiffy before it (timekeeping_advance in kernel/time/timekeeping.c).
+var tickPhase atomic.Pointer[time.Duration]
+
+// findTickPhase begins to measure the phase, once, which takes some 15 ms of a processor: nobody waits for it.
+var findTickPhase = sync.OnceFunc(func() {
+	go func() {
+		if phase, ok := measureTickPhase(tickCount); ok {
+			tickPhase.Store(&phase)
+		}
+	}()
+})
 
 // tickCount returns the kernel's tick count in hundredths of a second, as times(2) gives it: it changes only where a tick is.
 func tickCount() (uintptr, bool) {

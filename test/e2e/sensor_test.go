@@ -50,7 +50,7 @@ func placeIn(dir string) []string {
 		"--max_net_namespaces", "0"}
 }
 
-// attach connects and waits until the sensor has looked once.
+// attach connects and waits until the sensor has looked once at connections.
 func (s *sensor) attach(t *testing.T) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -60,7 +60,8 @@ func (s *sensor) attach(t *testing.T) {
 	}, patience, 20*time.Millisecond, "the sensor serves no SQL")
 	t.Cleanup(func() { s.Client.Close() })
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		require.NotZero(c, number(c, one(c, s, "SELECT samples FROM beacon_sensor_status"), "samples"))
+		const sql = "SELECT max(samples) AS samples FROM beacon_sensor_sources WHERE protocol = 'tcp' AND active = 1"
+		require.NotZero(c, number(c, one(c, s, sql), "samples"))
 	}, patience, 20*time.Millisecond, "the sensor takes no samples")
 }
 

@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/beaconwatch/beaconwatch/internal/shell"
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
+	"github.com/beaconwatch/beaconwatch/test/scene"
 )
 
 // implant is a beacon that no rule covers.
@@ -27,7 +30,7 @@ type implant struct {
 }
 
 // startImplants starts one of each kind. They beat every second.
-func startImplants(t *testing.T) []implant {
+func startImplants(t *testing.T, s shell.Querier) []implant {
 	t.Helper()
 	curl, python, bash := installed(t, "/usr/bin/curl", "curl"), installed(t, "/usr/bin/python3", "python3"), installed(t, "/bin/bash", "bash")
 	python, err := filepath.EvalSymlinks(python)
@@ -54,6 +57,9 @@ for beat in range(100):
 		copyTo(t, sensorPath, path)
 		beat(t, exec.Command(path, simulateSender))
 	}
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NotEmpty(c, scene.Ask(c, s, "SELECT 1 FROM process_outbound_stats WHERE path = '"+removed+"'"))
+	}, patience, 100*time.Millisecond)
 	require.NoError(t, os.Remove(removed))
 
 	memfd := exec.Command(selfPath, simulateSender)
@@ -67,7 +73,7 @@ for beat in range(100):
 		{"python one-liner", python, c2Port, "inline_code"},
 		{"renamed static binary", renamed, c2Port, "no_package"},
 		{"memfd", "/memfd:x (deleted)", c2Port, "memfd_executable"},
-		{"deleted executable", removed + " (deleted)", c2Port, "deleted_executable"},
+		{"deleted executable", removed, c2Port, "deleted_executable"},
 		{"child of a web server", script, c2Port, "parent_web_server"},
 		{"kubelet name-alike", alike, c2Port, "name_alike"},
 	}

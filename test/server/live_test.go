@@ -27,7 +27,7 @@ func TestDaemonsAndImplants(t *testing.T) {
 	for _, d := range daemons {
 		d.start(t)
 	}
-	implants := startImplants(t)
+	implants := startImplants(t, s)
 
 	var rows []map[string]string
 	defer func() { t.Logf("grades:\n%s", listed(t, rows)) }()

@@ -1,0 +1,38 @@
+package enrichment
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestUnlinkedWhileItRuns: an implant removes its file when it has begun to talk; an upgrade puts another in its place.
+func TestUnlinkedWhileItRuns(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(t *testing.T, path string)
+		want   bool
+	}{
+		"removed": {func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }, true},
+		"upgraded": {func(t *testing.T, path string) {
+			require.NoError(t, os.Rename(install(t, "/bin/cat", path+".new"), path))
+		}, false},
+		"renamed": {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+".old")) }, false},
+		"as it was": {func(*testing.T, string) {}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := install(t, "/bin/sleep", filepath.Join(t.TempDir(), "x"))
+			e := running(t, Config{})
+			info := start(t, sleeper(path))
+			require.False(t, facts(t, e, info).Unlinked)
+			tt.change(t, path)
+			again := examiner{Enricher: e}
+			again.revisit(t.Context())
+			require.Empty(t, again.asked(), "who is not asked for costs nothing")
+			f, ok := e.Facts(info.ID)
+			require.True(t, ok)
+			require.Equal(t, tt.want, f.Unlinked)
+		})
+	}
+}
