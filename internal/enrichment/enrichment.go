@@ -49,6 +49,7 @@ type Enricher struct {
 	config   Config
 	fs       procfs.FS
 	packages *packages
+	began    time.Time // the origin of now
 
 	queue   chan process.Info
 	inspect chan inspection
@@ -100,12 +101,15 @@ func New(c Config) (*Enricher, error) {
 		c.FirstSeen = func(process.File) (time.Time, bool) { return time.Time{}, false }
 	}
 	return &Enricher{
-		config: c, fs: procfs.New(c.Proc), packages: newPackages(c.Root, c.RPMReader),
+		config: c, fs: procfs.New(c.Proc), packages: newPackages(c.Root, c.RPMReader), began: time.Now(),
 		queue: make(chan process.Info, c.MaxQueue), inspect: make(chan inspection, c.MaxQueue),
 		examining: newLimiter(c.Share), inspecting: newLimiter(c.Share),
 		subjects: subjects{limit: c.MaxProcesses}, files: files{limit: c.MaxFiles},
 	}, nil
 }
+
+// now is the time since New.
+func (e *Enricher) now() time.Duration { return time.Since(e.began) }
 
 func setDefault[T comparable](v *T, value T) {
 	var unset T
@@ -130,7 +134,7 @@ func (e *Enricher) Facts(id process.ID) (process.Facts, bool) {
 	s := e.subjects.byID[id]
 	if s != nil {
 		defer e.mu.RUnlock()
-		s.asked.Store(true)
+		s.asked.Store(int64(e.now()))
 		return s.facts(), true
 	}
 	e.mu.RUnlock()

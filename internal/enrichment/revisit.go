@@ -11,13 +11,17 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
 )
 
-// revisitEvery is the time between two looks at the processes that somebody asks for.
-const revisitEvery = 5 * time.Second
+const (
+	// revisitEvery is the time between two looks at the processes that somebody asks for.
+	revisitEvery = 10 * time.Second
+	// interest is how long somebody counts as asking.
+	interest = 3 * time.Minute
+)
 
-// revisit looks again at the processes asked for since the last time: what unlinks its own executable does so, as a rule, when it
-// has long been running. One whose path leads to another file by now was upgraded, which is no removal.
+// revisit looks again at the processes asked for of late: what unlinks its own executable does so, as a rule, when it has long been
+// running. One whose path leads to another file by now was upgraded, which is no removal.
 func (x *examiner) revisit(ctx context.Context) {
-	for id, s := range x.asked() {
+	for id, s := range x.asked(x.now()) {
 		began := time.Now()
 		if x.unlinked(id, s) {
 			s.unlinked.Store(true)
@@ -26,13 +30,13 @@ func (x *examiner) revisit(ctx context.Context) {
 	}
 }
 
-// asked returns the processes that were asked for since the last time, and may have changed since.
-func (x *examiner) asked() map[process.ID]*subject {
+// asked returns the processes that were asked for of late, and may have changed since.
+func (x *examiner) asked(now time.Duration) map[process.ID]*subject {
 	found := make(map[process.ID]*subject)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	for id, s := range x.subjects.byID {
-		if s.asked.Swap(false) && s.executable != nil && !s.unlinked.Load() {
+		if now-time.Duration(s.asked.Load()) < interest && s.executable != nil && !s.unlinked.Load() {
 			found[id] = s
 		}
 	}

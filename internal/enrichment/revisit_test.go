@@ -18,7 +18,7 @@ func TestUnlinkedWhileItRuns(t *testing.T) {
 		"upgraded": {func(t *testing.T, path string) {
 			require.NoError(t, os.Rename(install(t, "/bin/cat", path+".new"), path))
 		}, false},
-		"renamed": {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+".old")) }, false},
+		"renamed":   {func(t *testing.T, path string) { require.NoError(t, os.Rename(path, path+".old")) }, false},
 		"as it was": {func(*testing.T, string) {}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestUnlinkedWhileItRuns(t *testing.T) {
 			tt.change(t, path)
 			again := examiner{Enricher: e}
 			again.revisit(t.Context())
-			require.Empty(t, again.asked(), "who is not asked for costs nothing")
+			require.Empty(t, again.asked(e.now()+interest), "who is not asked for costs nothing")
 			f, ok := e.Facts(info.ID)
 			require.True(t, ok)
 			require.Equal(t, tt.want, f.Unlinked)

@@ -14,8 +14,9 @@ type subject struct {
 	selfWritable, preload, environRead, terminal bool
 	image                                        string
 
-	// asked: somebody wanted to know since the last revisit. unlinked: the executable has been removed while the process ran.
-	asked, unlinked atomic.Bool
+	// asked is when somebody wanted to know, by Enricher.now. unlinked: the executable was removed while the process ran.
+	asked    atomic.Int64
+	unlinked atomic.Bool
 }
 
 // facts puts together what is known of the process and its files. It needs Enricher.mu.
