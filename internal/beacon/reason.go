@@ -59,8 +59,8 @@ func plural(n int, noun string) string {
 // percent renders a share with as many digits as it needs: 0.5 %, 94 %.
 func percent(share float64) string {
 	p := 100 * share
-	if p > 0 && p < 1 {
-		return fmt.Sprintf("%.1f %%", p)
+	if p > 0 && p < 1 || p >= 99.5 && p < 100 {
+		return fmt.Sprintf("%.1f %%", min(p, 99.9))
 	}
 	return fmt.Sprintf("%.0f %%", p)
 }

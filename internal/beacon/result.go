@@ -8,12 +8,13 @@ type Result struct {
 	// Beats is how many beats the chosen reading of the flow has, Gaps how many times between them were judged, Missed how
 	// many beats the longer gaps say were lost.
 	Beats, Gaps, Missed int
-	// Interval·(1 ± Jitter) is the band of gaps that makes the rhythm, no wider than the gaps inside it; for a ramp the gaps
+	// Interval·(1 ± Jitter) is the band of gaps that makes the rhythm, no wider than the gaps inside it, and without the few of
+	// them that lie far from where nearly all do; for a ramp the gaps
 	// are first brought to their mean, for a cycle they are the times between a send and the one a cycle later. Second is the
 	// other period of TwoPeriods or PeriodChanged where it is known, else 0.
 	Interval, Second time.Duration
 	Jitter           float64
-	// TimingShare of the gaps lie in the band, TimingChance is the most that traffic without a rhythm would have there.
+	// TimingShare of the gaps lie in the band, TimingChance is the most that traffic without a rhythm would have in one so wide.
 	// TimingEvidence is the log-likelihood of the one against the other, at most 1.4 a gap, the price of the search paid and
 	// what stands for only part of the flow weighed down; negative where chance explains the gaps better.
 	TimingShare, TimingChance, TimingEvidence float64

@@ -19,13 +19,14 @@ const (
 func (s *Scorer) verdict(res *Result, f Series, found rhythm, size sizeBand, uncertainty float64) {
 	r, b := found.reading, found.band
 	res.Beats, res.Gaps, res.Missed = len(r.start), b.of, missed(r.gaps, b)
-	res.Interval, res.Second, res.Jitter = duration(b.interval()), duration(found.other), b.jitter()
-	res.TimingShare, res.TimingChance, res.TimingEvidence = b.share, b.chance, b.evidence
+	told := b.told(r.sorted, uncertainty)
+	res.Interval, res.Second, res.Jitter = duration(told.interval()), duration(found.other), told.jitter()
+	res.TimingShare, res.TimingChance, res.TimingEvidence = told.share, told.chance, b.evidence
 	res.Size, res.SizeSpread, res.SizeShare, res.SizeEvidence = size.bytes, size.spread, size.share, size.evidence
 	res.Evidence = found.evidenceWith(size)
 	res.Score = 1 / (1 + math.Exp(-(res.Evidence-scoreMiddle)/scoreScale))
 
-	enough := SufficientBeats(res.Jitter)
+	enough := SufficientBeats(b.jitter())
 	res.Insufficient = res.Beats < max(s.config.MinBeats, enough)
 	if res.Beats < s.config.MinBeats {
 		res.Score = min(res.Score, belowThreshold*s.config.Threshold)

@@ -43,6 +43,7 @@ type band struct {
 	in, of        int     // gaps inside, gaps in all
 	share, chance float64
 	evidence      float64 // nats
+	searched      float64 // the width chance is about, on a logarithmic scale; 0 if it is that of the band
 }
 
 // interval is the middle of the band, jitter its relative half-width: the band is interval·(1 ± jitter).
@@ -102,7 +103,7 @@ func (s *Scorer) judge(r *reading, w int, uncertainty float64) band {
 		e = weigh(e, r.standing(s.marks, math.Exp((lo+hi)/2), (hi-lo)/2)*habit(share))
 	}
 	return band{lo: math.Exp(lo), hi: math.Exp(hi), in: k, of: len(r.sorted), share: float64(k) / n, chance: chance,
-		evidence: e}
+		evidence: e, searched: s.widths.log[w]}
 }
 
 // chance is the most of its gaps that a reading without a rhythm would have in the band of width number w that holds k
