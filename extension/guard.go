@@ -8,6 +8,8 @@ import (
 
 	osquery "github.com/osquery/osquery-go"
 	gen "github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/governor"
 )
 
 const (
@@ -20,12 +22,14 @@ const (
 type guarded struct {
 	osquery.OsqueryPlugin
 	slots   chan struct{}
+	meter   *governor.Meter
 	timeout time.Duration
 	failed  func(error)
 }
 
-func guard(p osquery.OsqueryPlugin, failed func(error)) *guarded {
-	return &guarded{OsqueryPlugin: p, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
+// guard bounds p, and adds what its calls cost to meter.
+func guard(p osquery.OsqueryPlugin, meter *governor.Meter, failed func(error)) *guarded {
+	return &guarded{OsqueryPlugin: p, meter: meter, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
 }
 
 // Call runs the table's own Call inside the bounds. A call that overstays keeps its slot until it ends.
@@ -47,7 +51,7 @@ func (g *guarded) Call(ctx context.Context, request gen.ExtensionPluginRequest) 
 				done <- refusal(err)
 			}
 		}()
-		done <- g.OsqueryPlugin.Call(ctx, request)
+		g.meter.Do(func() { done <- g.OsqueryPlugin.Call(ctx, request) })
 	}()
 	select {
 	case response := <-done:

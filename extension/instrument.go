@@ -21,6 +21,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/checkpoint"
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
+	"github.com/beaconwatch/beaconwatch/internal/governor"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -49,6 +50,8 @@ type instrument struct {
 	ranker     *candidate.Ranker
 	plugins    []osquery.OsqueryPlugin
 	namespaces *namespaces
+	governor   *governor.Governor
+	answering  governor.Meter
 	reconnects func() uint64
 }
 
@@ -96,6 +99,9 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
+	if in.governor, err = in.govern(cfg); err != nil {
+		return nil, err
+	}
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: out.own(),
 		Owner:   resolver.OwnerOf,
@@ -104,7 +110,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 			store.Record(&history.Key{Program: p}, id, sd)
 		},
 		Exclude:    self,
-		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run, memory.Run}, background...),
+		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run, memory.Run, in.governor.Run}, background...),
 		Log:        log,
 	})
 	if err != nil {
@@ -114,7 +120,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		CoverageRun: in.marks.of, Host: func() table.Host { return in.host(hash, cfg) }}) {
-		in.plugins = append(in.plugins, guard(p, in.sensor.Fail))
+		in.plugins = append(in.plugins, guard(p, &in.answering, in.sensor.Fail))
 	}
 	return in, nil
 }
@@ -168,5 +174,6 @@ func (in *instrument) host(configHash string, cfg config.Config) table.Host {
 	others := in.namespaces.stats()
 	h.NetNamespaces, h.NetNamespacesWatched = others.Found, others.Watched
 	in.examined(&h)
+	in.governed(&h, cfg.CPUBudget)
 	return h
 }

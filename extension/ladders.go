@@ -25,11 +25,19 @@ type lookout struct {
 	tcpShare, udpShare, rawShare source.Share
 }
 
+// sampling is the part of the CPU budget that samples of TCP may take; those of UDP and of raw sockets a quarter of it each.
+const sampling = 0.75
+
 // newLookout decides by the configuration.
 func newLookout(cfg config.Config, meet, glimpse func(send.Socket)) *lookout {
 	l := &lookout{cfg: cfg, meet: meet, glimpse: glimpse}
 	l.trace = newTracing(l.tcp(source.Place{}))
 	return l
+}
+
+// shares are those of all protocols.
+func (l *lookout) shares() []*source.Share {
+	return []*source.Share{&l.tcpShare, &l.udpShare, &l.rawShare}
 }
 
 // own are the ladders of the sensor's own network namespace, best source first. The programs of eBPF see the others as well.
@@ -51,19 +59,19 @@ func (l *lookout) own() []sensor.Ladder {
 // tcp configures what watches TCP by sock_diag.
 func (l *lookout) tcp(in source.Place) source.TCPConfig {
 	in.Share = &l.tcpShare
-	return source.TCPConfig{Place: in, MinPeriod: time.Duration(l.cfg.SamplePeriod), Budget: l.cfg.CPUBudget, Meet: l.meet, Glimpse: l.glimpse}
+	return source.TCPConfig{Place: in, MinPeriod: time.Duration(l.cfg.SamplePeriod), Budget: l.cfg.CPUBudget * sampling, Meet: l.meet, Glimpse: l.glimpse}
 }
 
 // plain are the ladders of one network namespace without eBPF: those of TCP, UDP and raw sockets, in this order. owner is a
 // process in it, where the sensor may not enter it; empty for the sensor's own.
 func (l *lookout) plain(in source.Place, owner string) []sensor.Ladder {
 	cfg := l.cfg
-	period := time.Duration(cfg.SamplePeriod)
+	period, budget := time.Duration(cfg.SamplePeriod), cfg.CPUBudget*sampling
 	tcp := l.tcp(in)
 	in.Share = &l.udpShare
 	datagrams := source.PacketConfig{Place: in, Meet: l.glimpse}
 	// UDP and raw sockets have no counters to read: a look finds opens and closes only, which their notices tell as well
-	udp := source.UDPDiagConfig{Place: in, MinPeriod: max(period, 250*time.Millisecond), Budget: cfg.CPUBudget / 4}
+	udp := source.UDPDiagConfig{Place: in, MinPeriod: max(period, 250*time.Millisecond), Budget: budget / 4}
 	proc := func(share *source.Share, budget float64, least time.Duration, protocols ...send.Protocol) sensor.Rung {
 		in.Share = share
 		cfg := source.ProcNetConfig{Place: in, Protocols: protocols, MinPeriod: max(period, least), Budget: budget}
@@ -81,14 +89,14 @@ func (l *lookout) plain(in source.Place, owner string) []sensor.Ladder {
 		{Name: "packet", Level: "L1", Open: open(func() (*source.TriggeredTCP, error) { return source.NewTriggeredTCP(tcp) })},
 		{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
 		// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
-		proc(&l.tcpShare, cfg.CPUBudget, 100*time.Millisecond, send.TCP),
+		proc(&l.tcpShare, budget, 100*time.Millisecond, send.TCP),
 	}
 	udpRungs := []sensor.Rung{
 		{Name: "packet", Level: "L1", Open: open(func() (*source.Packet, error) { return source.NewPacket(datagrams) })},
 		{Name: "udp_diag", Level: "L0", Open: open(func() (*source.UDPDiag, error) { return source.NewUDPDiag(udp) })},
-		proc(&l.udpShare, cfg.CPUBudget/4, 250*time.Millisecond, send.UDP),
+		proc(&l.udpShare, budget/4, 250*time.Millisecond, send.UDP),
 	}
-	rawRungs := []sensor.Rung{proc(&l.rawShare, cfg.CPUBudget/4, time.Second, send.Raw, send.UDPLite)}
+	rawRungs := []sensor.Rung{proc(&l.rawShare, budget/4, time.Second, send.Raw, send.UDPLite)}
 	switch cfg.Level {
 	case "L0":
 		tcpRungs, udpRungs = tcpRungs[1:], udpRungs[1:]

@@ -19,6 +19,7 @@ type namespaces struct {
 	out    *lookout
 	sensor func() *sensor.Sensor
 	now    atomic.Pointer[namespace.Watcher]
+	spare  atomic.Bool // their samples give way
 }
 
 // run watches until ctx ends. Whenever the programs tell more or less than before, the watch begins anew.
@@ -56,7 +57,7 @@ func (n *namespaces) while(ctx context.Context) error {
 			stop()
 		}
 	})
-	w, err := namespace.New(namespace.Config{Max: n.out.cfg.MaxNetNamespaces,
+	w, err := namespace.New(namespace.Config{Max: n.out.cfg.MaxNetNamespaces, Spare: n.spare.Load,
 		Watch: func(ctx context.Context, one namespace.Namespace) { n.sensor().Watch(ctx, n.out.elsewhere(one, told)) }})
 	if err != nil {
 		return err

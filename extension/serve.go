@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/governor"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
@@ -59,13 +60,14 @@ func (s *serve) run(ctx context.Context) error {
 
 // sense is the one sensor of this host: it watches, serves its own socket, and registers with osquery if told to.
 func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) error {
-	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version, Logger: log})
+	var in *instrument
+	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version, Logger: log,
+		Around: func(run func()) { in.answering.Do(run) }})
 	if err != nil {
 		return err
 	}
 	defer host.Close()
 	reg := s.registrar(log)
-	var in *instrument
 	in, err = newInstrument(cfg, log, func(ctx context.Context) error { return s.listen(ctx, host, cfg.ListenSocket, log) }, reg.run,
 		func(ctx context.Context) error { return in.reloading(ctx) })
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *serve) relay(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	}
 	reg := s.registrar(log)
 	for _, p := range table.All(table.Deps{}) {
-		reg.plugins = append(reg.plugins, guard(&relayed{OsqueryPlugin: p, socket: cfg.ListenSocket, timeout: tableTimeout},
+		reg.plugins = append(reg.plugins, guard(&relayed{OsqueryPlugin: p, socket: cfg.ListenSocket, timeout: tableTimeout}, &governor.Meter{},
 			func(err error) { log.Error("relay", "error", err) }))
 	}
 	log.Info("a sensor is already running here: relaying its tables", "listen_socket", cfg.ListenSocket)

@@ -55,6 +55,8 @@ type Resolver struct {
 	counters counters
 	// unified: only the unified hierarchy of control groups is in use.
 	unified bool
+	// halvings are how often Share is halved.
+	halvings atomic.Int32
 	// wake tells Run that a process awaits its description.
 	wake chan struct{}
 	// began is the origin of now.
@@ -99,8 +101,8 @@ func New(c Config) (*Resolver, error) {
 	r.sockets.limit = c.MaxSockets
 	r.processes.limit, r.processes.textLimit = c.MaxProcesses, c.MaxText
 	r.lineage.limit, r.lineage.textLimit = c.MaxProcesses, c.MaxText
-	r.witness = witness{r: r, budget: newBudget(c.Share), receive: receiveBuffer}
-	r.scanner = newScanner(r.fs, 4*c.MaxSockets, newBudget(c.Share), &r.counters)
+	r.witness = witness{r: r, budget: newBudget(c.Share, &r.halvings), receive: receiveBuffer}
+	r.scanner = newScanner(r.fs, 4*c.MaxSockets, newBudget(c.Share, &r.halvings), &r.counters)
 	return r, nil
 }
 
@@ -110,6 +112,9 @@ func setDefault[T comparable](v *T, value T) {
 		*v = value
 	}
 }
+
+// Ease halves the share of one core so many times.
+func (r *Resolver) Ease(halvings int) { r.halvings.Store(int32(halvings)) }
 
 // now is the clock of what is remembered: nanoseconds since New. It is not sinceBoot because that is a system call, which
 // would be most of the cost of an answer.

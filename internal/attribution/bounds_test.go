@@ -3,6 +3,7 @@ package attribution
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,7 +112,7 @@ func TestTextIsBounded(t *testing.T) {
 }
 
 func TestBudget(t *testing.T) {
-	b := newBudget(0.1)
+	b := newBudget(0.1, nil)
 	now := b.last
 	require.True(t, b.some())
 	require.True(t, b.ample())
@@ -128,6 +129,14 @@ func TestBudget(t *testing.T) {
 	require.Equal(t, burst, b.credit, "no more than a burst is saved")
 	b.refill(now)
 	require.Equal(t, burst, b.credit, "time does not run backwards")
+
+	var halvings atomic.Int32
+	b = newBudget(0.1, &halvings)
+	halvings.Store(2)
+	b.spend(2 * burst)
+	require.Equal(t, 40*time.Second, b.until(0))
+	b.refill(b.last + int64(20*time.Second))
+	require.Equal(t, -burst/2, b.credit, "a quarter of the share")
 }
 
 // TestLookingIsPutOff: without budget nobody is scanned, and the socket is found when there is some again.

@@ -39,7 +39,8 @@ type Config struct {
 	Level string `yaml:"level" json:"level"`
 	// MaxNetNamespaces bounds the network namespaces watched beside the sensor's own, 0 for none. eBPF sees all of them.
 	MaxNetNamespaces int `yaml:"max_net_namespaces" json:"max_net_namespaces"`
-	// CPUBudget is the share of one core for sampling; the period follows from it but is never below SamplePeriod.
+	// CPUBudget is the share of one core for everything but answering questions. Sampling TCP may take three quarters of it; the
+	// period follows from that but is never below SamplePeriod.
 	CPUBudget    float64  `yaml:"cpu_budget" json:"cpu_budget"`
 	SamplePeriod Duration `yaml:"sample_period" json:"sample_period"`
 	// Bounds of the history.
@@ -82,7 +83,7 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		InventoryDir: "/etc/beaconwatch/inventory.d", Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.015, SamplePeriod: Duration(100 * time.Millisecond),
+		InventoryDir: "/etc/beaconwatch/inventory.d", Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.02, SamplePeriod: Duration(100 * time.Millisecond),
 		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
 		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
 		Redact: "common", DNSNames: "on", LogLevel: "info",

@@ -1,10 +1,13 @@
 package enrichment
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -106,4 +109,25 @@ func TestFactsAreCheap(t *testing.T) {
 	x.examine(ended(1))
 	id := ended(1).ID
 	require.Zero(t, testing.AllocsPerRun(100, func() { e.Facts(id) }))
+}
+
+// TestExaminationGivesWay: the same work is paid for with eight times as long a pause, and no longer than that when it need not be.
+func TestExaminationGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := New(Config{Share: 0.02})
+		require.NoError(t, err)
+		work := func() time.Duration {
+			began := time.Now()
+			for range 100 {
+				e.pause(context.Background(), e.examining, 10*time.Millisecond)
+			}
+			return time.Since(began)
+		}
+		work() // what was saved up
+		require.Equal(t, 50*time.Second, work().Round(time.Millisecond))
+		e.Ease(3)
+		require.Equal(t, 400*time.Second, work().Round(time.Millisecond))
+		e.Ease(0)
+		require.Equal(t, 50*time.Second, work().Round(time.Millisecond))
+	})
 }

@@ -45,7 +45,7 @@ func (e *Enricher) hash(ctx context.Context, f *os.File, algorithm string) (sums
 	for {
 		began := time.Now()
 		n, err := io.CopyN(to, f, piece)
-		pause(ctx, e.inspecting, time.Since(began))
+		e.pause(ctx, e.inspecting, time.Since(began))
 		switch {
 		case ctx.Err() != nil:
 			return sums{}, ctx.Err()

@@ -55,6 +55,7 @@ type Enricher struct {
 	inspect chan inspection
 
 	examining, inspecting *rate.Limiter
+	halvings              atomic.Int32 // of what they grant
 	counters              counters
 	hostPreload           atomic.Bool
 
@@ -163,7 +164,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 		case info := <-e.queue:
 			began := time.Now()
 			x.examine(info)
-			pause(ctx, e.examining, time.Since(began))
+			e.pause(ctx, e.examining, time.Since(began))
 		}
 	}
 }
@@ -185,7 +186,10 @@ func newLimiter(share float64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(share*1e6), int(time.Second/time.Microsecond))
 }
 
-// pause waits until the work just done is paid for.
-func pause(ctx context.Context, l *rate.Limiter, work time.Duration) {
-	_ = l.WaitN(ctx, min(int(work/time.Microsecond), l.Burst())) // it fails only because ctx has ended
+// Ease halves the share of one core so many times, from the next examination on.
+func (e *Enricher) Ease(halvings int) { e.halvings.Store(int32(halvings)) }
+
+// pause waits until the work just done is paid for: twice as much for each halving.
+func (e *Enricher) pause(ctx context.Context, l *rate.Limiter, work time.Duration) {
+	_ = l.WaitN(ctx, min(int(work/time.Microsecond)<<e.halvings.Load(), l.Burst())) // it fails only because ctx has ended
 }

@@ -32,7 +32,7 @@ func (e *Enricher) inspectAll(ctx context.Context) {
 			if e.packages.refresh() {
 				e.reowned()
 			}
-			pause(ctx, e.inspecting, time.Since(began))
+			e.pause(ctx, e.inspecting, time.Since(began))
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (e *Enricher) inspectOne(ctx context.Context, i inspection) {
 	f := i.file
 	began := time.Now()
 	owner, known := e.ownerOf(f)
-	pause(ctx, e.inspecting, time.Since(began))
+	e.pause(ctx, e.inspecting, time.Since(began))
 	e.mu.Lock()
 	f.unhashable = e.unhashable(f.key.file)
 	hashed := f.sha256 != "" || f.unhashable

@@ -46,6 +46,9 @@ type Config struct {
 	// for namespaces, default 1 s. The latter takes Share of one core at most, default 0.002.
 	Every, Discover time.Duration
 	Share           float64
+	// Spare, if not nil, reports whether namespaces are to be found and entered only: nobody looks at their counts, so what rests
+	// there goes on resting.
+	Spare func() bool
 	// Root is where the proc file system is mounted. Default /proc.
 	Root string
 }
@@ -103,6 +106,9 @@ func New(c Config) (*Watcher, error) {
 	if c.Share == 0 {
 		c.Share = 0.002
 	}
+	if c.Spare == nil {
+		c.Spare = func() bool { return false }
+	}
 	if c.Watch == nil || c.Max < 0 || c.Max > maxFound || c.Every < time.Millisecond || c.Discover < c.Every || c.Share < 0 || c.Share > 1 {
 		return nil, fmt.Errorf("namespace: %d watched, looks every %v and %v, share %v: a watch function, at most %d, at least 1 ms and "+
 			"no rarer than the second, in (0, 1]", c.Max, c.Every, c.Discover, c.Share, maxFound)
@@ -133,7 +139,9 @@ func (w *Watcher) Run(ctx context.Context) error {
 			}
 			due = now.Add(max(w.config.Discover, time.Duration(float64(cost)/w.config.Share)))
 		}
-		w.look()
+		if !w.config.Spare() {
+			w.look()
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -202,6 +203,37 @@ func TestTheGateTurnsWithTheSockets(t *testing.T) {
 	turn = n.Gate.Turn()
 	c.Close()
 	require.Eventually(t, func() bool { return !n.Gate.Rests(turn) }, patience, time.Millisecond)
+}
+
+// While namespaces are spared they are found and entered as ever, but nobody looks at their counts.
+func TestNamespacesAreSpared(t *testing.T) {
+	h := newHost(t)
+	first := h.settle(t)
+	var l log
+	var spare atomic.Bool
+	c := h.brisk(l.watch)
+	c.Spare = spare.Load
+	run(t, c)
+	watched := func(r resident) (n Namespace) {
+		t.Helper()
+		require.Eventually(t, func() (ok bool) { n, ok = l.watched(r.inode); return ok }, patience, time.Millisecond)
+		return n
+	}
+	n := watched(first)
+	require.Eventually(t, func() bool { return n.Gate.Checked() > 0 }, patience, time.Millisecond)
+	spare.Store(true)
+	second := h.settle(t)
+	m := watched(second) // and before it was, what was looked at was told
+	turn, checked := n.Gate.Turn(), n.Gate.Checked()
+	var s net.PacketConn
+	require.NoError(t, netns.Do(int(n.File.Fd()), func() (err error) {
+		s, err = net.ListenPacket("udp", ":0")
+		return err
+	}))
+	defer s.Close()
+	require.Never(t, func() bool { return !n.Gate.Rests(turn) || n.Gate.Checked() > checked || m.Gate.Checked() > 0 }, 50*time.Millisecond, time.Millisecond)
+	spare.Store(false)
+	require.Eventually(t, func() bool { return !n.Gate.Rests(turn) && m.Gate.Checked() > 0 }, patience, time.Millisecond)
 }
 
 // A watch that returns costs nothing more, and is not begun again.

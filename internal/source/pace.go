@@ -14,6 +14,7 @@ type pace struct {
 	min    time.Duration
 	budget float64 // fraction of one core
 	share  *Share  // of the budget
+	where  uint64  // network namespace, 0 for the sensor's own
 	awake  bool    // and counted there
 	cost   time.Duration
 	last   time.Duration // of the last pass alone
@@ -64,7 +65,7 @@ func (p *pace) rested() {
 
 // period is the present distance of passes, an hour at most however small the budget.
 func (p *pace) period() time.Duration {
-	return max(p.min, time.Duration(min(float64(p.cost)/p.share.of(p.budget), float64(time.Hour))))
+	return max(p.min, p.share.least(p.where != 0), time.Duration(min(float64(p.cost)/p.share.of(p.budget), float64(time.Hour))))
 }
 
 // run does work as one pass.

@@ -97,7 +97,7 @@ func NewProcNet(cfg ProcNetConfig) (*ProcNet, error) {
 	}
 	p := &ProcNet{cfg: cfg, sockets: make(map[procKey]*procSocket), servers: make(map[procServer]uint32),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
-		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share}, rest: newRest(cfg.Gate)}
+		pace:      pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share, where: cfg.NetNSInode}, rest: newRest(cfg.Gate)}
 	if err := netns.Do(cfg.NetNS, p.open); err != nil {
 		p.close()
 		return nil, refused("proc", err)

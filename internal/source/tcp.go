@@ -114,8 +114,8 @@ func NewTCP(cfg TCPConfig) (*TCP, error) {
 	t := &TCP{cfg: cfg, clock: newJiffyClock(), table: newConnections(cfg.MaxSockets),
 		listeners: listeners{seen: make(map[netip.AddrPort]boottime.Time)},
 		rest:      newRest(cfg.Gate), ladder: ladder{least: cfg.MinPeriod}, get: usualGet,
-		full:  pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share},
-		exact: pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share, awake: true}}
+		full:  pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share, where: cfg.NetNSInode},
+		exact: pace{min: cfg.MinPeriod, budget: cfg.Budget * (1 - overhead), share: cfg.Share, where: cfg.NetNSInode, awake: true}}
 	t.paying = &t.full
 	t.counters = Stats{Name: "sock_diag", Protocol: "tcp", NetNS: cfg.NetNSInode, Quality: send.Jiffy,
 		Resolution: t.clock.jiffy}

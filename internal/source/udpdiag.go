@@ -76,7 +76,7 @@ func NewUDPDiag(cfg UDPDiagConfig) (*UDPDiag, error) {
 		return nil, err
 	}
 	u := &UDPDiag{cfg: cfg, sockets: make(map[uint64]*peer), servers: make(map[uint16]uint32),
-		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share}, rest: newRest(cfg.Gate)}
+		pace: pace{min: cfg.MinPeriod, budget: cfg.Budget, share: cfg.Share, where: cfg.NetNSInode}, rest: newRest(cfg.Gate)}
 	u.counters = Stats{Name: "sock_diag", Protocol: "udp", NetNS: cfg.NetNSInode, Quality: send.Inferred}
 	var err error
 	if u.events, err = sockdiag.Subscribe(sockdiag.Config{NetNS: cfg.NetNS, ReceiveBuffer: cfg.ReceiveBuffer},

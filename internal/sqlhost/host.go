@@ -46,6 +46,9 @@ type Config struct {
 	MaxExtensions int
 	// NoDefaultIndex leaves columns without options unindexed, as osquery's --extensions_default_index=false does.
 	NoDefaultIndex bool
+	// Around is called with each statement and must run it, once and on the same goroutine, for instance to measure it.
+	// Default: it is run. The calls of tables that it makes are not on that goroutine.
+	Around func(run func())
 	// Logger receives registrations and dropped extensions. Default: discarded.
 	Logger *slog.Logger
 }
@@ -62,6 +65,9 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.MaxConcurrent, 4)
 	setDefault(&c.MaxRows, 1_000_000)
 	setDefault(&c.MaxExtensions, 32)
+	if c.Around == nil {
+		c.Around = func(run func()) { run() }
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/osquery/osquery-go/plugin/table"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestStatementsThatReadAreAnswered(t *testing.T) {
@@ -183,4 +185,30 @@ func TestClose(t *testing.T) {
 func TestNewRefusesNegativeBounds(t *testing.T) {
 	_, err := New(Config{Timeout: -1})
 	require.ErrorContains(t, err, "negative")
+}
+
+// TestAround: what is around a statement sees what SQLite does for it, for it is done on the same thread.
+func TestAround(t *testing.T) {
+	var spent []int64
+	now := func() int64 {
+		var ts unix.Timespec
+		require.NoError(t, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts))
+		return ts.Nano()
+	}
+	h := newHost(t, Config{Around: func(run func()) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		began := now()
+		run()
+		spent = append(spent, now()-began)
+	}})
+	for _, n := range []string{"1", "300000"} {
+		_, rows, err := h.Query(t.Context(), "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < "+n+") SELECT count(*) FROM c")
+		require.NoError(t, err)
+		require.Equal(t, [][]string{{n}}, rows)
+	}
+	_, _, err := h.Query(t.Context(), "SELECT nothing")
+	require.Error(t, err)
+	require.Len(t, spent, 3)
+	require.Greater(t, spent[1], int64(5*time.Millisecond), "a row takes more than a few nanoseconds")
 }

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
 )
@@ -19,6 +20,7 @@ func beaconSensorSources(d Deps) *table.Plugin {
 		bigint("lost", "Events known to be lost"),
 		bigint("gaps", "Moments at which an unknown number may have been lost"),
 		bigint("samples", "Complete passes over the sockets"),
+		bigint("sample_period_ms", "Present time between them, in milliseconds; NULL for a source that takes none"),
 		bigint("resolution_ms", "Best timing it can give, in milliseconds"),
 		bigint("passive", "Sockets opened from elsewhere, which are not outbound"),
 		bigint("no_destination", "Connections that ended with their destination already erased"),
@@ -30,7 +32,8 @@ func beaconSensorSources(d Deps) *table.Plugin {
 				"active": flag(s.Active), "refused_errno": positive(uint64(s.RefusedErrno)), "reason": clean(s.Reason),
 				"events": number(s.Stats.Events), "bytes": number(s.Stats.Bytes), "lost": number(s.Stats.Lost),
 				"gaps": number(s.Stats.Gaps), "samples": number(s.Stats.Samples), "resolution_ms": millis(s.Stats.Resolution),
-				"passive": number(s.Stats.Passive), "no_destination": number(s.Stats.NoDestination)})
+				"sample_period_ms": positive(uint64(s.Stats.SamplePeriod.Round(time.Millisecond).Milliseconds())),
+				"passive":          number(s.Stats.Passive), "no_destination": number(s.Stats.NoDestination)})
 		}
 		return rows, nil
 	}

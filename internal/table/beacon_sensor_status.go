@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/osquery/osquery-go/plugin/table"
 )
@@ -44,6 +45,11 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		bigint("goroutines", "Goroutines of the sensor"),
 		bigint("user_time", "CPU time in user space, in milliseconds"),
 		bigint("system_time", "CPU time in the kernel, in milliseconds"),
+		bigint("query_time", "CPU time among user_time and system_time that answering questions took, with its part of garbage collection, in milliseconds"),
+		double("cpu_share", "Share of one core taken of late, answering questions left out"),
+		double("cpu_budget", "What cpu_share may be in the long run"),
+		text("gives_way", "What gives way at present to keep within cpu_budget, in this order: sampling (its period), namespaces (samples of others than the sensor's own), enrichment, owners (look-ups of them); empty if nothing. Destroy notices never do"),
+		bigint("gave_way_time", "For how long anything gave way, in milliseconds"),
 		bigint("reconnects", "Times the sensor has registered with osquery again"),
 		text("role", "Role of this host, from the configuration"),
 		text("config_hash", "SHA-256 of the effective configuration"),
@@ -74,6 +80,8 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 			"history_size": number(b.RingBytes), "max_history_size": number(b.MaxRingBytes), "halved_series": number(b.Trimmed),
 			"goroutines": number(h.Goroutines),
 			"user_time":  millis(h.UserTime), "system_time": millis(h.SystemTime), "reconnects": number(h.Reconnects),
+			"query_time": millis(h.QueryTime), "cpu_share": rounded(h.CPUShare, 4), "cpu_budget": rounded(h.CPUBudget, 4),
+			"gives_way": strings.Join(h.GivesWay, ","), "gave_way_time": millis(h.GaveWay),
 			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "coverage_run": clean(h.CoverageRun), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
 			"inventory_hash": rules.Hash, "inventory_error": clean(rules.Error),
 			"rules": number(rules.Rules), "rules_expired": number(rules.Expired),

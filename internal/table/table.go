@@ -47,8 +47,14 @@ type Host struct {
 	Goroutines   int
 	UserTime     time.Duration
 	SystemTime   time.Duration
-	Reconnects   uint64
-	ConfigHash   string
+	// QueryTime is the part of both that answering questions took. CPUShare is the share of one core that the rest takes of late,
+	// CPUBudget what it may; GivesWay are the parts that give way to it now, in order, GaveWay for how long any did.
+	QueryTime           time.Duration
+	CPUShare, CPUBudget float64
+	GivesWay            []string
+	GaveWay             time.Duration
+	Reconnects          uint64
+	ConfigHash          string
 	// Checkpoint is when the histories were last written to disk, zero for never.
 	Checkpoint time.Time
 	Purges     uint64

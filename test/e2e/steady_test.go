@@ -49,7 +49,7 @@ func TestSteadySamplingKeepsToItsBudget(t *testing.T) {
 	}, patience, 100*time.Millisecond)
 
 	const sql = "SELECT user_time + system_time AS cpu, samples, sample_period_ms FROM beacon_sensor_status"
-	const budget, attempts = 0.015 + 2*0.015/4, 3 // those of TCP, UDP and raw sockets; a busy machine may need more than one
+	const budget, attempts = 0.02, 3 // of the whole sensor; a busy machine may need more than one
 	for attempt := 1; ; attempt++ {
 		begun, before := time.Now(), one(t, s, sql)
 		require.Eventually(t, func() bool { return time.Since(begun) >= 6*time.Second }, patience, 100*time.Millisecond)
@@ -60,6 +60,6 @@ func TestSteadySamplingKeepsToItsBudget(t *testing.T) {
 		if share < budget {
 			return
 		}
-		require.Less(t, attempt, attempts, "the whole sensor takes no more than its budgets add up to")
+		require.Less(t, attempt, attempts, "the whole sensor takes no more than its budget")
 	}
 }

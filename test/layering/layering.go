@@ -17,6 +17,7 @@ const Module = "github.com/beaconwatch/beaconwatch"
 var rooms = map[string][]string{
 	"boottime":    {},
 	"ceiling":     {},
+	"governor":    {},
 	"figure":      {},
 	"export":      {},
 	"baseline":    {"figure", "inventory", "process", "send"},
