@@ -22,8 +22,6 @@ const (
 	// steady is how little room is not worth telling, as a part of the runtime's memory: it comes and goes with every
 	// collection.
 	steady = 0.02
-	// overhead is how much more the runtime takes than it hands out: fragments, stacks, its own structures.
-	overhead = 8 << 20
 	// cycles is by how many collections room is judged, the least live of them: what a query took meanwhile is gone when the
 	// history is. patience is for how many looks the next one is waited for while there is too little room.
 	cycles   = 2
@@ -52,7 +50,8 @@ type Keeper struct {
 }
 
 // Names of runtime/metrics, in the order of Keeper.samples.
-var names = [...]string{"/memory/classes/total:bytes", "/memory/classes/heap/released:bytes", "/gc/heap/live:bytes", "/gc/cycles/total:gc-cycles"}
+var names = [...]string{"/memory/classes/total:bytes", "/memory/classes/heap/released:bytes", "/memory/classes/heap/objects:bytes",
+	"/memory/classes/heap/free:bytes", "/gc/heap/live:bytes", "/gc/cycles/total:gc-cycles"}
 
 // New returns a Keeper that does nothing until Run, but for a first limit of the runtime.
 func New(c Config) (*Keeper, error) {
@@ -92,11 +91,13 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) look() {
 	resident, shared := memory()
 	metrics.Read(k.samples)
-	mapped, released, live, cycle := k.samples[0].Value.Uint64(), k.samples[1].Value.Uint64(), k.samples[2].Value.Uint64(), k.samples[3].Value.Uint64()
-	outside := max(resident-int64(mapped-released), shared)
+	value := func(i int) int64 { return int64(k.samples[i].Value.Uint64()) }
+	mine, objects, free, live, cycle := value(0)-value(1), value(2), value(3), value(4), k.samples[5].Value.Uint64()
+	outside := max(resident-mine, shared)
 	allowed := max(k.config.Limit-outside, k.config.Limit/8)
+	overhead := mine - objects - free // fragments, stacks, the runtime's own structures: more after a flood than before
 	// a limit below what lives would have the collector run all the time, and free nothing
-	debug.SetMemoryLimit(max(allowed, k.least*5/4))
+	debug.SetMemoryLimit(max(allowed, k.least*5/4+overhead))
 	if cycle == k.cycle {
 		if k.idle++; k.pressed && k.idle >= patience {
 			runtime.GC()
@@ -104,7 +105,7 @@ func (k *Keeper) look() {
 		return
 	}
 	k.cycle, k.idle = cycle, 0
-	k.live = append(k.live, int64(live))
+	k.live = append(k.live, live)
 	if len(k.live) < cycles {
 		return
 	}

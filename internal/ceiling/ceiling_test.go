@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -96,4 +97,36 @@ func TestGivingBackTheExecutableCostsPagesNotLives(t *testing.T) {
 func TestNewNeedsALimit(t *testing.T) {
 	_, err := New(Config{})
 	require.ErrorContains(t, err, "required")
+}
+
+// What is left of many small things is memory that larger ones cannot have. Whoever takes the most gives way to that too, or the
+// collector would run all the time for the little that it may hand out.
+func TestTheCollectorHasRoomBesideFragments(t *testing.T) {
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	runtime.GC()
+	h := &hoard{}
+	k, err := New(Config{Limit: int64(Resident()) + 128<<20, Fit: h.fit})
+	require.NoError(t, err)
+	debug.SetMemoryLimit(math.MaxInt64)
+	small := make([]*[1024]byte, 48<<10)
+	for i := range small {
+		small[i] = &[1024]byte{1}
+	}
+	for i := range small {
+		if i%8 != 0 { // as many as a page of them has
+			small[i] = nil
+		}
+	}
+	for range 300 {
+		h.take()
+		runtime.GC()
+		k.look()
+	}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(sample)
+	live, goal := sample[0].Value.Uint64(), sample[1].Value.Uint64()
+	t.Logf("%d MiB live, collected again at %d MiB", live>>20, goal>>20)
+	require.Greater(t, float64(goal), 1.2*float64(live))
+	require.Greater(t, len(h.pieces), 4)
+	runtime.KeepAlive(small)
 }

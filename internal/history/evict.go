@@ -75,6 +75,12 @@ func (s *Store) drop(p *pair) {
 	}
 }
 
+// evictFlow forgets the flow least recently used.
+func (s *Store) evictFlow() {
+	s.dropFlow(s.flowUse.Front().Value.(*flow))
+	s.stats.FlowEvictions++
+}
+
 func (s *Store) dropFlow(f *flow) {
 	s.flowUse.Remove(f.place)
 	delete(s.flows, f.key)

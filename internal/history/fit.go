@@ -7,16 +7,23 @@ const (
 	// pairCost is about what a pair takes beside its ring, in bytes: itself, its flow, its candidate, and its share of what is
 	// known of processes.
 	pairCost = 4 << 10
+	// flowCost is about what a flow takes, in bytes.
+	flowCost = 640
 	// least is the part of the configured bounds below which Fit does not go: memory that others use is not to be had here.
 	least = 8
 )
 
 // Fit has the store take room bytes more than it does now, or as many less if room is negative, as far as its configuration
-// allows. Less, it gives up the older half of long series first, then the pairs with the least evidence.
+// allows. Less, it gives up the older half of long series first, then flows beyond one a pair, the least recently used first, then
+// the pairs with the least evidence.
 func (s *Store) Fit(room int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for want := -room - s.trim(-room, nil); want > 0 && len(s.pairs) > s.config.MaxPairs/least; {
+	want := -room - s.trim(-room, nil)
+	for ; want > 0 && len(s.flows) > max(len(s.pairs), s.config.MaxFlows/least); want -= flowCost {
+		s.evictFlow()
+	}
+	for want > 0 && len(s.pairs) > s.config.MaxPairs/least {
 		before := s.bytes
 		s.evict(nil)
 		want -= before - s.bytes + pairCost
@@ -24,6 +31,7 @@ func (s *Store) Fit(room int) {
 	room = max(room, 0)
 	s.maxBytes = min(max(s.bytes+room, s.config.MaxBytes/least), s.config.MaxBytes)
 	s.maxPairs = min(max(len(s.pairs)+room/pairCost, s.config.MaxPairs/least, 1), s.config.MaxPairs)
+	s.maxFlows = min(max(len(s.flows)+room/flowCost, s.maxPairs, s.config.MaxFlows/least), s.config.MaxFlows)
 }
 
 // trim halves series that are longer than kept, the longest first and suspicious ones last, until so many bytes are free, and

@@ -75,6 +75,34 @@ func TestWhatIsGivenUpIsNotTakenAgainUntilThereIsRoom(t *testing.T) {
 	require.Equal(t, 48<<20, s.Stats().MaxRingBytes, "never more than configured")
 }
 
+func TestProcessesOfAPairAreForgottenBeforeThePair(t *testing.T) {
+	s := newStore(t, Config{MaxPairs: 16, MaxFlows: 1024})
+	record := func(pid int) {
+		s.Record(keyOf(fmt.Sprintf("/p/%d", pid%8)), process.ID{PID: int32(pid + 1)}, data("192.0.2.1:443", time.Duration(pid)*time.Second, 1))
+	}
+	for pid := range 1000 {
+		record(pid)
+	}
+	s.Fit(-100*flowCost - 8*64*burstSize) // their series are halved first
+	require.Equal(t, 900, s.Stats().Flows)
+	require.EqualValues(t, 100, s.Stats().FlowEvictions)
+	for pid := range 1000 {
+		record(1000 + pid)
+	}
+	require.Equal(t, 900, s.Stats().Flows)
+	s.Fit(-(900-1024/least)*flowCost - 8*128*burstSize)
+	require.Equal(t, 1024/least, s.Stats().Flows, "down to a part of what is configured")
+	require.Equal(t, 8, s.Stats().Pairs)
+	var newest Flow
+	s.Flows(Filter{}, func(f *Flow) { newest = *f })
+	require.Greater(t, newest.Process.PID, int32(1000))
+	s.Fit(1 << 20)
+	for pid := range 2000 {
+		record(2000 + pid)
+	}
+	require.Equal(t, 1024, s.Stats().Flows)
+}
+
 func TestAFloodUnderPressureDoesNotFlushABeacon(t *testing.T) {
 	s := newStore(t, Config{MaxPairs: 1000})
 	for i := range 512 {

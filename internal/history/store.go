@@ -69,6 +69,7 @@ type Store struct {
 	bytes    int
 	maxBytes int // of all rings now, see Fit
 	maxPairs int
+	maxFlows int
 	stats    Stats
 }
 
@@ -78,7 +79,7 @@ type Stats struct {
 	MaxPairs               int
 	RingBytes              int
 	Evictions              uint64 // pairs forgotten to stay within bounds
-	FlowEvictions          uint64
+	FlowEvictions          uint64 // flows forgotten although their pair is not
 	Dropped                uint64 // bursts of pairs evicted
 	Trimmed                uint64 // series of which the older half was forgotten
 	MaxRingBytes           int
@@ -91,7 +92,7 @@ func New(c Config) (*Store, error) {
 		return nil, err
 	}
 	return &Store{config: c, programs: map[Key]*program{}, pairs: map[pairKey]*pair{}, byID: map[uint64]*pair{}, allByID: map[uint64]*program{},
-		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}, maxBytes: c.MaxBytes, maxPairs: c.MaxPairs}, nil
+		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}, maxBytes: c.MaxBytes, maxPairs: c.MaxPairs, maxFlows: c.MaxFlows}, nil
 }
 
 // Record files one send of process id, which is an instance of key. It allocates only when a pair, a process or a ring is
@@ -195,9 +196,8 @@ func (s *Store) flow(key *Key, id process.ID, d send.Destination) *flow {
 
 // addFlow makes the flow k of p, forgetting the one least recently used where there are too many.
 func (s *Store) addFlow(p *pair, k flowKey) *flow {
-	if len(s.flows) >= s.config.MaxFlows {
-		s.dropFlow(s.flowUse.Front().Value.(*flow))
-		s.stats.FlowEvictions++
+	if len(s.flows) >= s.maxFlows {
+		s.evictFlow()
 	}
 	f := &flow{key: k, pair: p}
 	f.place = s.flowUse.PushBack(f)
