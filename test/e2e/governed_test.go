@@ -33,9 +33,11 @@ func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
 	box, beyond := network(t)
 	places := []struct{ from, to *namespace }{{host, outside}, {box, beyond}}
 	s := newSensor(t, host, "--cpu_budget", "0.01", "--max_net_namespaces", "64")
+	var holders []*child
 	for _, p := range places {
 		h := newActor(t, p.from, "holder").play(t, "holder", crowd{Address: sink(t, p.to, public4), Count: 500})
 		require.Eventually(t, func() bool { return contains(h.out, "all connected") }, patience, 10*time.Millisecond)
+		holders = append(holders, h)
 	}
 	// await reads every second until what gives way is that, and demands that it is always the first parts in order
 	await := func(gives string) {
@@ -74,13 +76,17 @@ func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
 		sql := "SELECT sum(bytes_sent) AS bytes, sum(connections) AS connections FROM process_outbound_stats WHERE remote_port = " + portOf(t, to[i])
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			row := one(c, s, sql)
-			require.Equal(c, float64(len(a.sent(t))), number(c, row, "connections"))
+			require.Equal(c, float64(len(a.sent(t))), number(c, row, "connections"), "%v",
+				one(c, s, "SELECT lost_events, evictions, evicted_flows, net_namespaces_watched FROM beacon_sensor_status"))
 			require.Equal(c, float64(bytesOf(a.sent(t))), number(c, row, "bytes"))
 		}, patience, time.Second)
 		t.Logf("%d connections of %d bytes, each one told", len(a.sent(t)), 151+i)
 	}
 	require.Equal(t, "0", one(t, s, "SELECT lost_events FROM beacon_sensor_status")["lost_events"])
 
+	for _, h := range holders {
+		h.stop(t)
+	}
 	await("")
 	require.Greater(t, number(t, one(t, s, "SELECT gave_way_time FROM beacon_sensor_status"), "gave_way_time"), 10_000.)
 }
