@@ -26,7 +26,7 @@ func (x *examiner) revisit(ctx context.Context) {
 		if x.unlinked(id, s) {
 			s.unlinked.Store(true)
 		}
-		pause(ctx, x.examining, time.Since(began))
+		x.pause(ctx, x.examining, time.Since(began))
 	}
 }
 
