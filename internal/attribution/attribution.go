@@ -31,11 +31,11 @@ type Config struct {
 	// place. It is called by Run, which closes what it returns.
 	Executions func() Executions
 	// MaxProcesses bounds the processes described, ended ones included, and apart from these those that were witnessed
-	// without having owned a socket yet. Default 8192 of each.
+	// without having owned a socket yet. Default 4096 of each.
 	MaxProcesses int
-	// MaxText bounds the text kept about them, in bytes. Default 16 MiB for each.
+	// MaxText bounds the text kept about them, in bytes. Default 4 MiB for each.
 	MaxText int
-	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 65536.
+	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 32768.
 	MaxSockets int
 	// KeepExited is how long a process that has ended can still be described; the last one of each program is kept while there
 	// is room. Default 30 min.
@@ -61,6 +61,8 @@ type Resolver struct {
 	wake chan struct{}
 	// began is the origin of now.
 	began time.Time
+	// tidied is when the index was last swept for no need of room, by now; for the goroutine in Run.
+	tidied int64
 	// scans counts finished full scans, nextScan is when the next may begin, by now.
 	scans    atomic.Uint32
 	nextScan atomic.Int64
@@ -87,9 +89,9 @@ func New(c Config) (*Resolver, error) {
 		return nil, errors.New("attribution: limits must not be negative and the share at most 1")
 	}
 	setDefault(&c.Root, "/proc")
-	setDefault(&c.MaxProcesses, 8192)
-	setDefault(&c.MaxText, 16<<20)
-	setDefault(&c.MaxSockets, 1<<16)
+	setDefault(&c.MaxProcesses, 4096)
+	setDefault(&c.MaxText, 4<<20)
+	setDefault(&c.MaxSockets, 1<<15)
 	setDefault(&c.KeepExited, 30*time.Minute)
 	setDefault(&c.FullScanEvery, 5*time.Second)
 	setDefault(&c.Share, 0.05)

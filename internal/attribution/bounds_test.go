@@ -44,6 +44,22 @@ func TestForgottenSocketsGoFirst(t *testing.T) {
 	require.EqualValues(t, 1, table.evicted, "renewing one takes no room")
 }
 
+// TestSocketsOfTheDeadAreForgotten: the end of a socket may never be told.
+func TestSocketsOfTheDeadAreForgotten(t *testing.T) {
+	table := sockets{limit: 1 << 20}
+	live, ended := &entry{}, &entry{exited: true, ended: 100}
+	for i := range uint64(4 * roomy) {
+		table.remember(socketKey{cookie: 1 + i}, socket{owner: ended})
+	}
+	table.remember(socketKey{cookie: 1 << 40}, socket{owner: live})
+	table.remember(socketKey{cookie: 1 << 41}, socket{})
+	table.expire(100)
+	require.Len(t, table.byKey, 4*roomy+2, "some time is left for what comes late")
+	table.expire(101)
+	require.Len(t, table.byKey, 2)
+	require.Equal(t, 2, table.most, "the map is another one")
+}
+
 func TestProcessesAreBounded(t *testing.T) {
 	p := newProc(t)
 	sockets := crowd(p, 64, 0)

@@ -22,6 +22,7 @@ type index struct {
 	// wanted is the socket looked for, which is noted even if another must go. full: sweeping has not made room for it.
 	wanted uint64
 	full   bool
+	most   int // see shrunk
 }
 
 // want begins a search for the socket.
@@ -76,11 +77,13 @@ func (x *index) doubt(inode uint64) {
 
 // sweep forgets what is stale.
 func (x *index) sweep() {
+	x.most = max(x.most, len(x.holders))
 	for inode, h := range x.holders {
 		if !h.current() {
 			delete(x.holders, inode)
 		}
 	}
+	x.holders = shrunk(x.holders, &x.most)
 }
 
 // before reports whether a is preferred to b as the owner of a socket both hold: the older one, by start and then by PID,

@@ -38,6 +38,7 @@ type processes struct {
 	text    int
 	evicted uint64
 	talks   uint64
+	most    [3]int // see shrunk
 }
 
 // add remembers a process, which may have ended, or renews what is known of it, and makes room by forgetting others: those that ended first,
@@ -112,6 +113,7 @@ func (t *processes) exit(e *entry, now int64) {
 // expire forgets the processes that ended before the given instant, but for the last one of each program: what is run from
 // time to time is a program's only witness in between. That goes to the end of the queue, to go when there is no room.
 func (t *processes) expire(before, now int64) {
+	defer t.shrink()
 	for range len(t.exited) {
 		e := t.exited[0]
 		if e.ended >= before {
@@ -124,6 +126,10 @@ func (t *processes) expire(before, now int64) {
 		e.ended = now
 		t.exited = append(t.exited[1:], e)
 	}
+}
+
+func (t *processes) shrink() {
+	t.byID, t.live, t.latest = shrunk(t.byID, &t.most[0]), shrunk(t.live, &t.most[1]), shrunk(t.latest, &t.most[2])
 }
 
 // unlatest takes e from latest if it is there.

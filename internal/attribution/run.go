@@ -20,6 +20,9 @@ const (
 // keepKin is how long a process that has ended without owning a socket is remembered, for sends that are reported late.
 const keepKin = 2 * time.Minute
 
+// tidyEvery is the time between two looks for what is stale in the index, in nanoseconds.
+const tidyEvery = int64(time.Minute)
+
 // Run completes descriptions, notes which processes have ended and forgets those that ended long ago, until ctx ends; it
 // then returns nil. Without it, descriptions stay bare and ended processes are forgotten only for lack of room.
 //
@@ -46,6 +49,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 			began := time.Now()
 			r.reap(e)
 			clear(e.users) // names change rarely, but they change
+			r.tidy()
 			timer.Reset(max(reapEvery, time.Duration(float64(time.Since(began))/reapShare)))
 		}
 	}
@@ -88,6 +92,7 @@ func (r *Resolver) reap(e *enricher) {
 		}
 	}
 	r.processes.expire(now-int64(r.config.KeepExited), now)
+	r.sockets.expire(now - int64(min(r.config.KeepExited, keepKin)))
 	for pid, k := range r.lineage.byPID {
 		if k.ended == 0 && k.born < began && !there[pid] && whole {
 			r.lineage.end(k, began) // that was not reported, or taken back
@@ -98,6 +103,17 @@ func (r *Resolver) reap(e *enricher) {
 	for _, id := range recheck {
 		r.recheck(id, &e.buffer)
 	}
+}
+
+// tidy forgets, now and then, which descriptors no scan has confirmed; nobody waits for it.
+func (r *Resolver) tidy() {
+	now := r.now()
+	if now-r.tidied < tidyEvery || !r.scanning.TryLock() {
+		return
+	}
+	defer r.scanning.Unlock()
+	r.tidied = now
+	r.scanner.index.sweep()
 }
 
 // recheck looks at one living owner again. A map is walked in random order, so all of many have their turn.

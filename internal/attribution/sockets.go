@@ -47,6 +47,7 @@ type sockets struct {
 	limit   int
 	byKey   map[socketKey]socket
 	evicted uint64
+	most    int // see shrunk
 }
 
 // remember keeps what is known of a socket. When memory is full another makes room: of a few picked at random one whose
@@ -76,6 +77,18 @@ func (t *sockets) evict() {
 	}
 	delete(t.byKey, victim)
 	t.evicted++
+}
+
+// expire forgets the sockets whose owner ended before the given instant: their end was not reported, or is not the sources' to
+// report.
+func (t *sockets) expire(before int64) {
+	t.most = max(t.most, len(t.byKey))
+	for key, s := range t.byKey {
+		if s.owner != nil && s.owner.exited && s.owner.ended < before {
+			delete(t.byKey, key)
+		}
+	}
+	t.byKey = shrunk(t.byKey, &t.most)
 }
 
 func (t *sockets) forget(key socketKey) { delete(t.byKey, key) }

@@ -32,7 +32,7 @@ type EBPFConfig struct {
 	// Cgroup is the root of a mounted cgroup2 hierarchy, "" if there is none: then the destinations of unconnected UDP
 	// sockets are Inferred.
 	Cgroup string
-	// MaxSockets bounds the connections remembered, default 65 536 (about 10 MB). Streams are bounded by MaxStreams.
+	// MaxSockets bounds the connections remembered, default 32 768 (about 5 MB). Streams are bounded by MaxStreams.
 	MaxSockets int
 	// Period is how long records may wait to be read, default 50 ms; the last sends of a burst, and what breaks a silence on
 	// a known stream, wait up to four periods. New connections and streams are read at once.
@@ -49,7 +49,7 @@ func (c *EBPFConfig) setDefaults() error {
 		c.MaxLevel = EverySend
 	}
 	if c.MaxSockets == 0 {
-		c.MaxSockets = 1 << 16
+		c.MaxSockets = 1 << 15
 	}
 	if c.Period == 0 {
 		c.Period = 50 * time.Millisecond
@@ -116,6 +116,7 @@ type EBPF struct {
 
 	state       sync.Mutex
 	connections map[uint64]*traced // by cookie, guarded by state
+	most        int                // there ever were since the map was made, guarded by state
 }
 
 // flushPeriods is how many periods pass between two flushes.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"maps"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
@@ -11,6 +12,13 @@ import (
 // remembered is how long the end of a connection is remembered, for samplers that learn of it later.
 const remembered = 10 * time.Second
 
+// unheard is after how much silence a connection may have ended without our hearing of it; roomy how many connections a map may
+// have had without being worth a copy.
+const (
+	unheard = 2 * time.Minute
+	roomy   = 1 << 10
+)
+
 // traced is what is known of a TCP connection opened since the programs were attached.
 type traced struct {
 	owner    bpf.Owner
@@ -18,7 +26,7 @@ type traced struct {
 	opened   bool          // its Open is emitted; else only a sampler has seen it
 	told     uint64        // payload emitted, by us or by a sampler
 	received uint64        // as samplers emitted it
-	at       boottime.Time // of the last payload emitted
+	at       boottime.Time // of the last payload emitted, or of the opening
 	ended    boottime.Time // 0 while it lives
 }
 
@@ -103,10 +111,10 @@ func (e *EBPF) own(b *bpf.Event) bool {
 		e.counters.Untracked++
 		return true
 	case c == nil:
-		e.connections[b.Cookie] = &traced{owner: b.Owner, opened: true}
+		e.connections[b.Cookie] = &traced{owner: b.Owner, opened: true, at: boottime.Time(b.At)}
 		return true
 	case c.ended != 0 || !c.opened: // or the program connects the same socket again; streams point to what is known of it
-		*c = traced{owner: b.Owner, opened: true}
+		*c = traced{owner: b.Owner, opened: true, at: boottime.Time(b.At)}
 		return true
 	}
 	return false
@@ -139,15 +147,23 @@ func (e *EBPF) end(b *bpf.Event) traced {
 	return before
 }
 
-// sweep forgets connections that ended some time ago.
+// sweep forgets connections that ended some time ago, and where records were lost and room is short also those that have long been
+// silent: the record of their end may be among these.
 func (e *EBPF) sweep(now boottime.Time) {
 	e.state.Lock()
 	defer e.state.Unlock()
 	crowded := len(e.connections) > e.cfg.MaxSockets/8*7
 	for cookie, c := range e.connections {
-		if c.ended != 0 && (crowded || now.Sub(c.ended) > remembered) {
+		switch {
+		case c.ended != 0 && (crowded || now.Sub(c.ended) > remembered):
+			delete(e.connections, cookie)
+		case c.ended == 0 && crowded && e.lost > 0 && e.level == EverySend && now.Sub(c.at) > unheard:
 			delete(e.connections, cookie)
 		}
+	}
+	// a map never gives back the room of what it has forgotten
+	if e.most = max(e.most, len(e.connections)); e.most > roomy && len(e.connections) < e.most/4 {
+		e.connections, e.most = maps.Clone(e.connections), len(e.connections)
 	}
 	e.counters.Sockets = uint64(len(e.connections) + e.live)
 }

@@ -310,6 +310,30 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Len(t, e.connections, 10, "what lives is kept")
 }
 
+// Where records were lost, what nobody hears of any more makes room, and a map that once was large does not stay so.
+func TestLostEndsMakeRoom(t *testing.T) {
+	e, _ := handler(EverySend)
+	e.cfg.MaxSockets = 8 * roomy
+	open := func(cookie uint64, at boottime.Time) {
+		opened := tcpEvent(bpf.Opened, int64(at))
+		opened.Cookie = cookie
+		e.handle(opened)
+	}
+	now := boottime.Time(time.Hour)
+	for cookie := range uint64(8 * roomy) {
+		open(cookie, now.Add(-2*unheard))
+	}
+	e.sweep(now)
+	require.Len(t, e.connections, 8*roomy, "nothing was lost, so all of them live")
+	e.lost = 1
+	e.find(7).at = now
+	e.sweep(now)
+	require.Len(t, e.connections, 1, "who has spoken lately")
+	require.Equal(t, 1, e.most, "the map is another one")
+	open(1<<40, now)
+	require.Zero(t, e.counters.Untracked, "there is room")
+}
+
 // A send without a stream is told by itself, and nothing is remembered of it.
 func TestSendsWithoutAStream(t *testing.T) {
 	e, got := handler(EverySend)
