@@ -131,5 +131,5 @@ func (r *Resolver) Process(id process.ID) (info process.Info, ok bool) {
 	if !ok {
 		return process.Info{}, false
 	}
-	return e.info, true
+	return *e.info, true
 }

@@ -122,7 +122,7 @@ func TestTextIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, s.Processes, 15)
 	total := 0
 	for _, e := range r.processes.byID {
-		total += textOf(e.info)
+		total += textOf(*e.info)
 	}
 	require.Equal(t, s.Text, total, "the account is right")
 }

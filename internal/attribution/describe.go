@@ -77,7 +77,7 @@ func (r *Resolver) unchanged(who subject, p procfs.PID, stack uint64, now int64,
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := r.processes.byID[who.id]
-	if e == nil || e.stack != stack || err != nil || process.Printable(exe, process.MaxText) != e.info.Program.Path {
+	if e == nil || e.stack != stack || err != nil || process.Printable(exe, process.MaxText) != e.program.Path {
 		return nil
 	}
 	e.checked.Store(now)

@@ -34,9 +34,9 @@ func (w *witness) forked(pid, parent int32, at int64) {
 	k := r.lineage.fork(pid, parent, at)
 	switch e := r.processes.live[pid]; {
 	case e == nil:
-	case k.is(e.info.ID.StartTicks): // Owner was faster, but the parent may have ended before it looked
+	case k.is(e.id.StartTicks): // Owner was faster, but the parent may have ended before it looked
 		k.own(e)
-		info := e.info
+		info := *e.info
 		k.ancestry(&info)
 		r.processes.describe(info)
 	default:
@@ -95,7 +95,7 @@ func (w *witness) exited(pid int32, at int64) {
 	known := e != nil && e.lived(at)
 	var id process.ID
 	if known {
-		id = e.info.ID
+		id = e.id
 	}
 	r.mu.Unlock()
 	if !known || w.runs(id) {
@@ -170,7 +170,7 @@ func (w *witness) meet(pid int32, generations int, told *Execution) {
 	}
 	r.lineage.show(k, i, began)
 	k.unreadable = err != nil && !errors.Is(err, errSkipped)
-	if e := r.processes.live[pid]; i != nil && e != nil && k.is(e.info.ID.StartTicks) {
+	if e := r.processes.live[pid]; i != nil && e != nil && k.is(e.id.StartTicks) {
 		r.enroll(k.info(), i.stack, r.now())
 	}
 }

@@ -83,7 +83,7 @@ func (r *Resolver) recall(s send.Socket, key socketKey) (process.ID, process.Pro
 		if key.cookie == 0 && r.now()-known.verified > recheckAfter {
 			return process.ID{}, process.Program{}, unknown // the kernel may have given the inode to another socket
 		}
-		return known.owner.info.ID, known.owner.info.Program, owned
+		return known.owner.id, known.owner.program, owned
 	case s.Inode != 0 && known.looked != r.scans.Load():
 		return process.ID{}, process.Program{}, unknown // there was a full scan since
 	case known.kernel:

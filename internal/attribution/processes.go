@@ -8,7 +8,10 @@ import (
 
 // entry is a process that owns or owned a socket. Guarded by Resolver.mu but for checked.
 type entry struct {
-	info process.Info
+	id      process.ID
+	program process.Program
+	// info is nil when evicted.
+	info *process.Info
 	// stack tells one image from the next, see procfs.PIDStat.
 	stack uint64
 	// talked is a sequence number of its last new socket.
@@ -20,7 +23,7 @@ type entry struct {
 	born int64
 	// ended is when it was found to have exited, by Resolver.now.
 	ended int64
-	// evicted: no longer in the table, though a socket may still point here; only ID and Program are left.
+	// evicted: no longer in the table, though a socket may still point here.
 	evicted bool
 }
 
@@ -48,20 +51,20 @@ func (t *processes) add(info process.Info, stack uint64, now int64) *entry {
 		t.byID, t.live = make(map[process.ID]*entry), make(map[int32]*entry)
 		t.latest = make(map[process.Program]*entry)
 	}
-	if old := t.live[info.ID.PID]; old != nil && old.info.ID != info.ID && !info.Exited {
+	if old := t.live[info.ID.PID]; old != nil && old.id != info.ID && !info.Exited {
 		t.exit(old, now)
 	}
 	e := t.byID[info.ID]
 	if e == nil {
-		e = &entry{born: int64(info.ID.StartTicks) * tick}
+		e = &entry{id: info.ID, info: new(process.Info), born: int64(info.ID.StartTicks) * tick}
 		t.byID[info.ID] = e
 		if !info.Exited {
 			t.live[info.ID.PID] = e
 		}
 	}
-	t.text += textOf(info) - textOf(e.info)
+	t.text += textOf(info) - textOf(*e.info)
 	t.unlatest(e) // it may run another program now
-	e.info, e.stack = info, stack
+	*e.info, e.program, e.stack = info, info.Program, stack
 	t.latest[info.Program] = e
 	e.checked.Store(now)
 	t.touch(e)
@@ -89,11 +92,11 @@ func (t *processes) describe(d process.Info) {
 	if e == nil {
 		return
 	}
-	t.text -= textOf(e.info)
+	t.text -= textOf(*e.info)
 	e.info.Name, e.info.Username = d.Name, d.Username
 	e.info.Parent, e.info.ParentPath, e.info.ParentCmdline = d.Parent, d.ParentPath, d.ParentCmdline
 	e.info.GrandparentPath, e.info.GrandparentCmdline = d.GrandparentPath, d.GrandparentCmdline
-	t.text += textOf(e.info)
+	t.text += textOf(*e.info)
 	for t.text > t.textLimit && t.evictOne(e) {
 	}
 }
@@ -104,8 +107,8 @@ func (t *processes) exit(e *entry, now int64) {
 		return
 	}
 	e.exited, e.info.Exited, e.ended = true, true, now
-	if t.live[e.info.ID.PID] == e {
-		delete(t.live, e.info.ID.PID)
+	if t.live[e.id.PID] == e {
+		delete(t.live, e.id.PID)
 	}
 	t.exited = append(t.exited, e)
 }
@@ -119,7 +122,7 @@ func (t *processes) expire(before, now int64) {
 		if e.ended >= before {
 			return
 		}
-		if t.latest[e.info.Program] != e {
+		if t.latest[e.program] != e {
 			t.drop(e)
 			continue
 		}
@@ -134,8 +137,8 @@ func (t *processes) shrink() {
 
 // unlatest takes e from latest if it is there.
 func (t *processes) unlatest(e *entry) {
-	if t.latest[e.info.Program] == e {
-		delete(t.latest, e.info.Program)
+	if t.latest[e.program] == e {
+		delete(t.latest, e.program)
 	}
 }
 
@@ -165,7 +168,7 @@ func (t *processes) evictOne(keep *entry) bool {
 
 // drop forgets a process. Sockets that point to it keep its name.
 func (t *processes) drop(e *entry) {
-	id := e.info.ID
+	id := e.id
 	delete(t.byID, id)
 	if t.live[id.PID] == e {
 		delete(t.live, id.PID)
@@ -175,9 +178,8 @@ func (t *processes) drop(e *entry) {
 		t.exited = t.exited[1:]
 	}
 	t.unlatest(e)
-	t.text -= textOf(e.info)
-	e.info = process.Info{ID: id, Program: e.info.Program, Exited: e.exited}
-	e.evicted = true
+	t.text -= textOf(*e.info)
+	e.info, e.evicted = nil, true
 }
 
 // textOf is the text an entry keeps alive, in bytes. Parents are counted with each child, though children share them.

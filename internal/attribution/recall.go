@@ -32,7 +32,7 @@ func (r *Resolver) announce(info process.Info) {
 
 // own notes that k is the process of an entry, whose start the kernel showed.
 func (k *kin) own(e *entry) {
-	k.id, k.exact, k.owner = e.info.ID, true, e
+	k.id, k.exact, k.owner = e.id, true, e
 	e.born = k.born
 }
 
@@ -79,7 +79,7 @@ func (r *Resolver) enter(k *kin) *entry {
 	case r.lineage.certain(k):
 		k.owner = r.processes.add(k.info(), k.image.stack, r.now())
 		k.owner.born = k.born
-		r.announce(k.owner.info)
+		r.announce(*k.owner.info)
 	default:
 		return nil
 	}

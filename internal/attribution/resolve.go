@@ -75,7 +75,7 @@ func (r *Resolver) settle(key socketKey, s socket) (process.ID, process.Program,
 	r.sockets.remember(key, s)
 	switch {
 	case s.owner != nil:
-		return s.owner.info.ID, s.owner.info.Program, owned
+		return s.owner.id, s.owner.program, owned
 	case s.kernel:
 		return process.ID{}, process.Program{}, kernelOwned
 	}

@@ -88,7 +88,7 @@ func (r *Resolver) reap(e *enricher) {
 		case !there[pid] && whole:
 			r.processes.exit(owner, now)
 		case len(recheck) < maxRechecks:
-			recheck = append(recheck, owner.info.ID)
+			recheck = append(recheck, owner.id)
 		}
 	}
 	r.processes.expire(now-int64(r.config.KeepExited), now)

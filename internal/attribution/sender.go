@@ -16,7 +16,7 @@ func (r *Resolver) ownerBySender(pid int32, at int64, key socketKey) (id process
 	e := r.processes.live[pid]
 	fresh := e != nil && now-e.checked.Load() < recheckAfter && e.lived(at)
 	if fresh {
-		id, program = e.info.ID, e.info.Program
+		id, program = e.id, e.program
 	}
 	_, remembered := r.sockets.byKey[key]
 	r.mu.RUnlock()
@@ -32,7 +32,7 @@ func (r *Resolver) ownerBySender(pid int32, at int64, key socketKey) (id process
 			return process.ID{}, process.Program{}, false
 		}
 		r.mu.RLock()
-		e, id, program = seen, seen.info.ID, seen.info.Program
+		e, id, program = seen, seen.id, seen.program
 		r.mu.RUnlock()
 	} else {
 		r.counters.hits.Add(1)
