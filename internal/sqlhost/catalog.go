@@ -2,6 +2,7 @@ package sqlhost
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"maps"
 	"regexp"
@@ -17,6 +18,19 @@ type Table interface {
 	RegistryName() string
 	Routes() osquery.ExtensionPluginResponse
 	Call(context.Context, osquery.ExtensionPluginRequest) osquery.ExtensionResponse
+}
+
+// local is a table of this process as a source.
+type local struct{ table Table }
+
+func (l local) call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
+	response := l.table.Call(ctx, request)
+	return &response, nil
+}
+
+func (l local) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error) {
+	response := l.table.Call(ctx, request)
+	return response.Status, reads.rows(response.Response), nil
 }
 
 // relation is what the host knows of a registered table. It is never changed after it is in a catalog.
@@ -56,7 +70,7 @@ func (c *catalog) without(owner osquery.ExtensionRouteUUID) *catalog {
 
 var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
-func (h *Host) newTable(name string, owner osquery.ExtensionRouteUUID, routes osquery.ExtensionPluginResponse, call callFunc) (*relation, error) {
+func (h *Host) newTable(name string, owner osquery.ExtensionRouteUUID, routes osquery.ExtensionPluginResponse, s source) (*relation, error) {
 	if !tableName.MatchString(name) || strings.HasPrefix(strings.ToLower(name), "sqlite_") {
 		return nil, fmt.Errorf("%q is not a table name", name)
 	}
@@ -70,7 +84,7 @@ func (h *Host) newTable(name string, owner osquery.ExtensionRouteUUID, routes os
 		columns: columns,
 		schema:  declare(columns),
 		context: newContextBuilder(columns),
-		guard:   newGuard(name, h.config.Timeout, h.config.MaxConcurrent, call),
+		guard:   newGuard(name, h.config.Timeout, h.config.MaxConcurrent, s),
 	}, nil
 }
 
@@ -80,10 +94,7 @@ func (h *Host) RegisterTable(t Table) error {
 	if r := t.RegistryName(); r != "table" {
 		return fmt.Errorf("sqlhost: register %s: registry is %q, not table", t.Name(), r)
 	}
-	added, err := h.newTable(t.Name(), 0, t.Routes(), func(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
-		response := t.Call(ctx, request)
-		return &response, nil
-	})
+	added, err := h.newTable(t.Name(), 0, t.Routes(), local{t})
 	if err != nil {
 		return fmt.Errorf("sqlhost: register: %w", err)
 	}

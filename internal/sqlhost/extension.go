@@ -2,6 +2,7 @@ package sqlhost
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -55,15 +56,27 @@ func newProtocol(conn net.Conn) thrift.TProtocol {
 	return thrift.NewTBinaryProtocolConf(thrift.NewTBufferedTransport(socket, bufferSize), config)
 }
 
-// call returns the callFunc of one of the extension's tables.
-func (e *extension) call(item string) callFunc {
-	return func(ctx context.Context, request osquery.ExtensionPluginRequest) (response *osquery.ExtensionResponse, err error) {
-		err = e.with(ctx, func(c *osquery.ExtensionClient) error {
-			response, err = c.Call(ctx, "table", item, request)
-			return err
-		})
-		return response, err
-	}
+// remote is one of an extension's tables.
+type remote struct {
+	*extension
+	table string
+}
+
+func (r remote) call(ctx context.Context, request osquery.ExtensionPluginRequest) (response *osquery.ExtensionResponse, err error) {
+	err = r.with(ctx, func(c *osquery.ExtensionClient) error {
+		response, err = c.Call(ctx, "table", r.table, request)
+		return err
+	})
+	return response, err
+}
+
+func (r remote) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error) {
+	a := answer{reads: reads}
+	err := r.with(ctx, func(c *osquery.ExtensionClient) error {
+		_, err := c.Client_().Call(ctx, "call", &osquery.ExtensionCallArgs{Registry: "table", Item: r.table, Request: request}, &a)
+		return err
+	})
+	return a.status, a.rows, err
 }
 
 func (e *extension) ping(ctx context.Context) error {

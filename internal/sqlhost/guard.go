@@ -2,6 +2,7 @@ package sqlhost
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -9,8 +10,13 @@ import (
 	"github.com/osquery/osquery-go/gen/osquery"
 )
 
-// callFunc asks a table to do request["action"].
-type callFunc func(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error)
+// source is where a table is served: in this process or by an extension.
+type source interface {
+	// call asks the table to do request["action"], for whoever reads the response as it is.
+	call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error)
+	// rows asks it for rows, for SQL.
+	rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error)
+}
 
 // guard stands between SQL and a table: whatever the table does, a call ends in time, a panic is an error, and calls that
 // never return cannot pile up.
@@ -18,75 +24,83 @@ type guard struct {
 	name    string
 	timeout time.Duration
 	slots   chan struct{} // one token per call that has not returned, given up or not
-	inner   callFunc
+	source  source
 }
 
-func newGuard(name string, timeout time.Duration, concurrent int, inner callFunc) *guard {
-	return &guard{name: name, timeout: timeout, slots: make(chan struct{}, concurrent), inner: inner}
+func newGuard(name string, timeout time.Duration, concurrent int, s source) *guard {
+	return &guard{name: name, timeout: timeout, slots: make(chan struct{}, concurrent), source: s}
 }
 
-type answer struct {
-	response *osquery.ExtensionResponse
-	err      error
-}
-
-// call returns the table's response; a response without a status is an error. A status other than 0 is the caller's to
-// read.
-func (g *guard) call(parent context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
+// within runs f inside the bounds of g.
+func within[T any](parent context.Context, g *guard, f func(context.Context) (T, error)) (value T, err error) {
 	ctx, cancel := context.WithTimeoutCause(parent, g.timeout, fmt.Errorf("table %s did not answer within %v", g.name, g.timeout))
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
 	case <-ctx.Done():
 		if parent.Err() != nil {
-			return nil, context.Cause(parent)
+			return value, context.Cause(parent)
 		}
-		return nil, fmt.Errorf("table %s is busy: %d calls have not returned", g.name, cap(g.slots))
+		return value, fmt.Errorf("table %s is busy: %d calls have not returned", g.name, cap(g.slots))
 	}
-	done := make(chan answer, 1) // buffered: a late answer must not keep its goroutine
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1) // buffered: a late answer must not keep its goroutine
 	go func() {
-		defer func() { <-g.slots }()
-		done <- g.protect(ctx, request)
+		var o outcome
+		defer func() {
+			if r := recover(); r != nil {
+				o.err = fmt.Errorf("panic: %v", r)
+			}
+			<-g.slots
+			done <- o
+		}()
+		o.value, o.err = f(ctx)
 	}()
 	select {
-	case a := <-done:
-		if a.err == nil && (a.response == nil || a.response.Status == nil) {
-			a.err = errors.New("the response has no status")
+	case o := <-done:
+		if o.err != nil && ctx.Err() != nil {
+			return value, context.Cause(ctx)
 		}
-		if a.err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fmt.Errorf("table %s: %w", g.name, a.err)
+		if o.err != nil {
+			return value, fmt.Errorf("table %s: %w", g.name, o.err)
 		}
-		return a.response, nil
+		return o.value, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return value, context.Cause(ctx)
 	}
 }
 
-func (g *guard) protect(ctx context.Context, request osquery.ExtensionPluginRequest) (a answer) {
-	defer func() {
-		if r := recover(); r != nil {
-			a = answer{err: fmt.Errorf("panic: %v", r)}
+var errNoStatus = errors.New("the response has no status")
+
+// call returns the table's response; a response without a status is an error. A status other than 0 is the caller's to
+// read.
+func (g *guard) call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
+	return within(ctx, g, func(ctx context.Context) (*osquery.ExtensionResponse, error) {
+		response, err := g.source.call(ctx, request)
+		if err == nil && (response == nil || response.Status == nil) {
+			err = errNoStatus
 		}
-	}()
-	response, err := g.inner(ctx, request)
-	return answer{response, err}
+		return response, err
+	})
 }
 
 // generate asks for the rows that fit the query context.
-func (g *guard) generate(ctx context.Context, queryContext string) ([]map[string]string, error) {
-	response, err := g.call(ctx, osquery.ExtensionPluginRequest{"action": "generate", "context": queryContext})
-	if err != nil {
-		return nil, err
-	}
-	if response.Status.Code != 0 {
-		message := response.Status.Message
-		if message == "" {
-			message = fmt.Sprintf("status %d", response.Status.Code)
+func (g *guard) generate(ctx context.Context, queryContext string, reads *reading) ([][]driver.Value, error) {
+	return within(ctx, g, func(ctx context.Context) ([][]driver.Value, error) {
+		status, rows, err := g.source.rows(ctx, osquery.ExtensionPluginRequest{"action": "generate", "context": queryContext}, reads)
+		switch {
+		case err != nil:
+			return nil, err
+		case status == nil:
+			return nil, errNoStatus
+		case status.Code == 0:
+			return rows, nil
+		case status.Message == "":
+			return nil, fmt.Errorf("status %d", status.Code)
 		}
-		return nil, fmt.Errorf("table %s: %s", g.name, message)
-	}
-	return response.Response, nil
+		return nil, errors.New(status.Message)
+	})
 }

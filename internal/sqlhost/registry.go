@@ -40,7 +40,7 @@ func (h *Host) register(manager string, info osquery.InternalExtensionInfo, regi
 	h.assign(e)
 	var added []*relation
 	for name, routes := range registry["table"] {
-		t, err := h.newTable(name, e.uuid, routes, e.call(name))
+		t, err := h.newTable(name, e.uuid, routes, remote{e, name})
 		if err != nil {
 			return 0, err
 		}

@@ -202,8 +202,8 @@ func (s *session) administer(ctx context.Context, statement string) error {
 }
 
 // generate asks the table for rows. It is called by SQLite, within the running statement.
-func (s *session) generate(t *relation, queryContext string) ([]map[string]string, error) {
-	rows, err := t.guard.generate(s.ctx, queryContext)
+func (s *session) generate(t *relation, queryContext string, reads *reading) ([][]driver.Value, error) {
+	rows, err := t.guard.generate(s.ctx, queryContext, reads)
 	if err != nil {
 		s.tableErr = err
 	}

@@ -62,10 +62,11 @@ type cursor struct {
 
 	planText    string // the plan below, as SQLite carries it
 	plan        plan
+	reads       *reading
 	constraints []constraint
 	json, spare []byte // the context last asked with, and a buffer for the next
 
-	rows   []map[string]string
+	rows   [][]driver.Value
 	row    int
 	listed bool // rows answer an IN list, kept while SQLite asks for its values one by one
 }
@@ -80,7 +81,7 @@ func (c *cursor) Filter(_ int, planText string, values []vtab.Value) error {
 		if err != nil {
 			return err
 		}
-		c.plan, c.planText = p, planText
+		c.plan, c.planText, c.reads = p, planText, newReading(c.table.columns, p)
 	}
 	if len(values) != len(c.plan.terms) {
 		return fmt.Errorf("%d values for %d constraints", len(values), len(c.plan.terms))
@@ -96,7 +97,7 @@ func (c *cursor) Filter(_ int, planText string, values []vtab.Value) error {
 		return nil
 	}
 	var err error
-	c.rows, err = c.session.generate(c.table, string(c.json))
+	c.rows, err = c.session.generate(c.table, string(c.json), c.reads)
 	c.listed = listed && err == nil
 	return err
 }
@@ -134,12 +135,11 @@ func (c *cursor) Column(i int) (driver.Value, error) {
 	if i < 0 || i >= len(c.table.columns) || c.Eof() {
 		return nil, fmt.Errorf("table %s has no column %d here", c.table.name, i)
 	}
-	column := c.table.columns[i]
-	s, ok := c.rows[c.row][column.name]
-	if !ok {
+	place := c.reads.places[i]
+	if place < 0 {
 		return nil, nil
 	}
-	return sqlValue(column.kind, s), nil
+	return c.rows[c.row][place], nil
 }
 
 func (c *cursor) Rowid() (int64, error) { return int64(c.row), nil }
