@@ -67,7 +67,7 @@ func (c Codes) when(is bool) Codes {
 
 // ReasonCodes returns the names of the result's codes, sorted.
 func (r Result) ReasonCodes() []string {
-	var names []string
+	names := make([]string, 0, len(codeNames))
 	for _, n := range codeNames {
 		if r.Codes.Has(n.code) {
 			names = append(names, n.name)

@@ -53,8 +53,13 @@ func (c Clock) Wall(t Time) time.Time {
 	return time.Unix(0, int64(t.Add(c.Offset()))).UTC()
 }
 
-// Offset returns what to add to a Time, in nanoseconds, to get nanoseconds since the Unix epoch. Converting many rows of
-// one answer with one Offset keeps their differences exact.
+// Stopped is c with the offset it has now, for the rows of one answer: their differences stay exact.
+func (c Clock) Stopped() Clock {
+	offset := c.Offset()
+	return By(func() time.Duration { return offset })
+}
+
+// Offset returns what to add to a Time, in nanoseconds, to get nanoseconds since the Unix epoch.
 func (c Clock) Offset() time.Duration {
 	if c.offset == nil {
 		return 0

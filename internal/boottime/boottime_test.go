@@ -40,10 +40,11 @@ func TestAClockThatIsSetMovesRowsAndNotTheirDistances(t *testing.T) {
 	step := time.Duration(0)
 	c := By(func() time.Duration { return 1_700_000_000*time.Second + step })
 	first, second := Time(time.Hour), Time(time.Hour+90*time.Second)
-	before := c.Wall(first)
+	before, stopped := c.Wall(first), c.Stopped()
 	for _, step = range []time.Duration{24 * time.Hour, -24 * time.Hour, 0} {
 		require.Equal(t, step, c.Wall(first).Sub(before))
 		require.Equal(t, 90*time.Second, c.Wall(second).Sub(c.Wall(first)))
+		require.Equal(t, before, stopped.Wall(first), "the rows of one answer do not move")
 	}
 	require.True(t, c.Wall(0).IsZero())
 }

@@ -70,13 +70,14 @@ func beaconCandidates(d Deps) *table.Plugin {
 		if !ok {
 			return nil, nil
 		}
+		d := d.forAnswer()
 		snapshot := d.Ranker.Snapshot()
 		maxGap := ""
 		if d.Sensor != nil {
 			maxGap = millis(d.Sensor.Status().MaxGap)
 		}
 		var rows []map[string]string
-		reads, last := projectionOf(ctx), atMost(q, "rank")
+		reads, last := projectionOf(ctx, len(columns)), atMost(q, "rank")
 		for _, f := range filters {
 			found := snapshot.Select(f)
 			if f == (history.Filter{}) && last < len(found) {
@@ -84,7 +85,7 @@ func beaconCandidates(d Deps) *table.Plugin {
 			}
 			rows = slices.Grow(rows, len(found))
 			for i, c := range found {
-				r := reads.row(64)
+				r := reads.row()
 				candidateRow(r, d, c)
 				r["max_gap_ms"] = maxGap
 				if f != (history.Filter{}) {

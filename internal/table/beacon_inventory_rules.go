@@ -34,7 +34,7 @@ func beaconInventoryRules(d Deps) *table.Plugin {
 		}
 		now := time.Now()
 		var rows []map[string]string
-		reads := projectionOf(ctx)
+		reads := projectionOf(ctx, len(columns))
 		for _, r := range d.Inventory.Set().Rules() {
 			rows = append(rows, reads.keep(ruleRow(r, now)))
 		}

@@ -29,11 +29,12 @@ func processNetworkBaseline(d Deps) *table.Plugin {
 		if !ok {
 			return nil, nil
 		}
+		d := d.forAnswer()
 		var rows []map[string]string
-		reads := projectionOf(ctx)
+		reads := projectionOf(ctx, len(columns))
 		for _, f := range filters {
 			for _, b := range d.Ranker.Baseline(f) {
-				r := reads.row(32)
+				r := reads.row()
 				baselineRow(r, d, &b)
 				rows = append(rows, reads.keep(r))
 			}

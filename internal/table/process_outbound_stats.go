@@ -30,11 +30,12 @@ func processOutboundStats(d Deps) *table.Plugin {
 		if !ok {
 			return nil, nil
 		}
+		d := d.forAnswer()
 		var rows []map[string]string
-		reads := projectionOf(ctx)
+		reads := projectionOf(ctx, len(columns))
 		for _, f := range filters {
 			d.Store.Flows(f, func(fl *history.Flow) {
-				r := reads.row(36)
+				r := reads.row()
 				flowRow(r, d, fl)
 				rows = append(rows, reads.keep(r))
 			})

@@ -30,11 +30,12 @@ func processSendHistory(d Deps) *table.Plugin {
 		if !ok {
 			return nil, nil
 		}
+		d := d.forAnswer()
 		var (
 			rows []map[string]string
 			view history.View
 		)
-		reads := projectionOf(ctx)
+		reads := projectionOf(ctx, len(columns))
 		for _, f := range filters {
 			d.Store.Pairs(f, &view, func(v *history.View) { rows = appendBursts(rows, reads, d, v) })
 		}
@@ -54,7 +55,7 @@ func appendBursts(rows []map[string]string, reads *projection, d Deps, v *histor
 	common := reads.keep(all)
 	offset := d.Clock.Offset()
 	for i, b := range v.Bursts {
-		r := reads.row(len(common) + 8)
+		r := reads.row()
 		maps.Copy(r, common)
 		at := time.Unix(0, int64(b.At.Add(offset)))
 		r["time"] = strconv.FormatInt(at.Unix(), 10)

@@ -103,6 +103,12 @@ func All(d Deps) []Table {
 	return tables
 }
 
+// forAnswer is d for the rows of one answer, which share an offset of the clock.
+func (d Deps) forAnswer() Deps {
+	d.Clock = d.Clock.Stopped()
+	return d
+}
+
 func (d *Deps) inventory() inventory.Status {
 	if d.Inventory == nil {
 		return inventory.Status{}

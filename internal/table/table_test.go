@@ -260,6 +260,11 @@ func TestRowsHoldWhatTheStatementReads(t *testing.T) {
 			want = append(want, kept)
 		}
 		require.ElementsMatch(t, want, some, p.Name())
+		var names []string
+		for _, c := range p.Spec().Columns {
+			names = append(names, strconv.Quote(c.Name))
+		}
+		require.ElementsMatch(t, all, call(`{"constraints":[],"colsUsed":[`+strings.Join(names, ",")+`]}`), p.Name())
 		for _, r := range call(`{"constraints":[],"colsUsed":[]}`) {
 			require.Empty(t, r, "count(*) reads no column")
 		}

@@ -31,18 +31,20 @@ func (t Table) Call(ctx context.Context, request osquery.ExtensionPluginRequest)
 type projection struct {
 	some    bool
 	used    []string
+	columns int
 	scratch row
 }
 
-func projectionOf(ctx context.Context) *projection {
+// projectionOf is that of a request to a table of so many columns.
+func projectionOf(ctx context.Context, columns int) *projection {
 	used, some := ctx.Value(usedKey{}).([]string)
-	return &projection{some: some, used: used, scratch: row{}}
+	return &projection{some: some && len(used) < columns, used: used, columns: columns, scratch: row{}}
 }
 
-// row is an empty row to fill, of about so many columns. It is taken back by keep.
-func (p *projection) row(columns int) row {
+// row is an empty row to fill. It is taken back by keep.
+func (p *projection) row() row {
 	if !p.some {
-		return make(row, columns)
+		return make(row, p.columns)
 	}
 	clear(p.scratch)
 	return p.scratch
