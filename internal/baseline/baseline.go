@@ -20,7 +20,7 @@ type Row = map[string]string
 
 // Columns are those of beacon_candidates that this package reads.
 const Columns = `scope, host, pid, name, path, script, cmdline, uid, username, cgroup_path, systemd_unit, container_id, container_image,
- parent_path, package_name, package_version, sha256, protocol, remote_address, remote_port, remote_hostname, destination_class, destinations,
+ container_name, parent_path, package_name, package_version, sha256, protocol, remote_address, remote_port, remote_hostname, destination_class, destinations,
  first_seen, last_seen, beats, bytes_sent, interval_ms, jitter, size_bytes, score, evidence, insufficient, expected, network_facing,
  severity, suspicions, rule, rule_source, reason_codes, reason, signature`
 
@@ -32,7 +32,7 @@ func subject(r Row, now time.Time) *inventory.Subject {
 		Username: r["username"], SystemdUnit: r["systemd_unit"], CgroupPath: r["cgroup_path"], ContainerID: r["container_id"], ParentPath: r["parent_path"], Name: r["name"]}}
 	has := func(code string) bool { return hasWord(r["suspicions"], code) }
 	s.Facts = process.Facts{Examined: true, SHA256: r["sha256"], Package: r["package_name"], PackageVersion: r["package_version"], PackageKnown: true,
-		Image: r["container_image"], Altered: has("altered_executable"), Elsewhere: has("mounted_over"), Preload: has("preload"), EnvironRead: true}
+		Image: r["container_image"], ContainerName: r["container_name"], Altered: has("altered_executable"), Elsewhere: has("mounted_over"), Preload: has("preload"), EnvironRead: true}
 	if t, ok := target(r); ok {
 		s.Targets = []inventory.Target{t}
 	}

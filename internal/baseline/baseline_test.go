@@ -105,6 +105,29 @@ func TestProposalsOfManyHostsAreOne(t *testing.T) {
 	require.Len(t, proposals[0].Destinations, 1)
 }
 
+func TestContainersAreProposedByWhatStays(t *testing.T) {
+	in := func(image, name string) Row {
+		return row("/app/poller", "10.0.0.7", "443", "container_id", "c1", "container_image", image, "container_name", name, "systemd_unit", "", "suspicions", "mounted_over=3")
+	}
+	for want, rows := range map[string][]Row{
+		`container_name: "shop/*/poller"`:                  {in("registry.example.org/poller:3", "shop/poller-a/poller"), in("registry.example.org/poller:3", "shop/poller-b/poller")},
+		`container_image: "registry.example.org/poller:3"`: {in("registry.example.org/poller:3", "brave_bohr"), in("registry.example.org/poller:3", "calm_hopper")},
+		`container_name: "poller"`:                         {in("", "poller")},
+	} {
+		text := written(t, rows...)
+		require.Contains(t, text, want)
+		require.Equal(t, 1, strings.Count(text, "- name:"), text)
+		require.NotContains(t, text, "brave_bohr")
+		silenced, err := Silenced(fileOf(t, signed(text)), nil, rows, time.Now())
+		require.NoError(t, err)
+		require.Len(t, silenced, len(rows))
+		silenced, err = Silenced(fileOf(t, signed(text)), nil, []Row{in("registry.example.org/other:3", "test/poller-a/poller")}, time.Now())
+		require.NoError(t, err)
+		require.Empty(t, silenced)
+	}
+	require.Contains(t, written(t, in("", "")), "neither image nor name is known")
+}
+
 func FuzzProposalsAreRules(f *testing.F) {
 	f.Add("/opt/a\n  owner: x", "svc: #", "evil.example\n- {}", "reason\nrules:", int64(1))
 	f.Fuzz(func(t *testing.T, path, unit, name, reason string, ms int64) {

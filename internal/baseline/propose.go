@@ -47,7 +47,7 @@ func Propose(rows []Row) []Proposal {
 		if r["scope"] == "process" || r["path"] == "" {
 			continue
 		}
-		key := strings.Join([]string{r["path"], r["script"], unitOf(r), r["container_image"], r["username"]}, "\x00")
+		key := strings.Join([]string{r["path"], r["script"], unitOf(r), r["container_image"], containerOf(r), r["username"]}, "\x00")
 		if groups[key] == nil {
 			order = append(order, key)
 		}
@@ -76,6 +76,19 @@ func unitOf(r Row) string {
 	return name + "@*." + suffix
 }
 
+// containerOf names a container of a pod with the pod left open, for pods come and go. Others are named only where the image is
+// not known: many have a name that was drawn for them when they were started.
+func containerOf(r Row) string {
+	parts := strings.Split(r["container_name"], "/")
+	switch {
+	case len(parts) == 3:
+		return parts[0] + "/*/" + parts[2]
+	case r["container_image"] == "":
+		return r["container_name"]
+	}
+	return ""
+}
+
 func propose(rows []Row) Proposal {
 	first := rows[0]
 	p := Proposal{Name: ruleName(first), Rows: rows}
@@ -88,6 +101,7 @@ func propose(rows []Row) Proposal {
 	add("script", first["script"])
 	add("systemd_unit", unitOf(first))
 	add("container_image", first["container_image"])
+	add("container_name", containerOf(first))
 	add("user", first["username"])
 	p.Covered = covering(rows)
 	p.Risk = risks(rows)
@@ -171,6 +185,8 @@ func refusal(r Row) string {
 		return "its executable is no file any more: the path does not say what runs"
 	case slices.Contains([]string{"-c", "-e", "-r"}, r["script"]):
 		return "it is inline code of an interpreter: there is no script to name"
+	case r["container_id"] != "" && r["container_image"] == "" && containerOf(r) == "":
+		return "it runs in a container of which neither image nor name is known: name its control group, or the path means a file of the host"
 	case r["script"] == "" && hasWord(r["reason_codes"], "general_purpose_tool") && (r["destination_class"] == "public" && r["remote_hostname"] == ""):
 		return "it is a general-purpose tool and its destination is a bare public address: a rule would expect whoever uses it"
 	}

@@ -152,7 +152,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 	var inspecting sync.WaitGroup
 	inspecting.Go(func() { e.inspectAll(ctx) })
 	defer inspecting.Wait()
-	x := examiner{Enricher: e, images: images{root: e.config.Root}}
+	x := examiner{Enricher: e, containers: containers{root: e.config.Root}}
 	again := time.NewTicker(revisitEvery)
 	defer again.Stop()
 	for {

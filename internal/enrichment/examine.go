@@ -20,8 +20,8 @@ const deleted = " (deleted)"
 // examiner looks at processes, one at a time, what perishes first.
 type examiner struct {
 	*Enricher
-	buffer procfs.Buffer
-	images images
+	buffer     procfs.Buffer
+	containers containers
 }
 
 // examine remembers what can be told of a process.
@@ -52,7 +52,7 @@ func (x *examiner) examine(info process.Info) {
 			s.script = x.scriptFile(info.Program.Script)
 		}
 	}
-	s.image = x.images.of(info.ContainerID, info.ContainerRuntime, time.Now())
+	s.container = x.containers.of(&info, time.Now())
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.subjects.put(info.ID, s)

@@ -12,7 +12,7 @@ type subject struct {
 	executable, script *file
 	// selfWritable, preload … are as in process.Facts.
 	selfWritable, preload, environRead, terminal bool
-	image                                        string
+	container                                    container
 
 	// asked is when somebody wanted to know, by Enricher.now. unlinked: the executable was removed while the process ran.
 	asked    atomic.Int64
@@ -22,7 +22,7 @@ type subject struct {
 // facts puts together what is known of the process and its files. It needs Enricher.mu.
 func (s *subject) facts() process.Facts {
 	f := process.Facts{SelfWritable: s.selfWritable, Preload: s.preload, EnvironRead: s.environRead, Terminal: s.terminal,
-		Image: s.image, Unlinked: s.unlinked.Load()}
+		Image: s.container.image, ContainerName: s.container.name, Unlinked: s.unlinked.Load()}
 	if x := s.executable; x != nil {
 		is := x.key.file
 		f.Examined = true

@@ -38,6 +38,7 @@ func ECS(r Row, c Context) any {
 	network.put("iana_number", r["protocol"])
 	container := object{}
 	container.put("id", r["container_id"])
+	container.put("name", r["container_name"])
 	container.put("runtime", r["container_runtime"])
 	image := object{}
 	image.put("name", r["container_image"])

@@ -133,7 +133,7 @@ func TestWhatNoRuleSurvivesCanBeTolerated(t *testing.T) {
 	}
 }
 
-func TestContainersAreNamedByImageOrCgroup(t *testing.T) {
+func TestContainersAreNamedByImageNameOrCgroup(t *testing.T) {
 	set := judging(t, "rules:\n"+operatorRule("sidecar", "program: {path: /app/sidecar, container_image: 'registry.example.org/sidecar:*'}",
 		"destinations: any", "period: any"))
 	s := implant()
@@ -143,6 +143,12 @@ func TestContainersAreNamedByImageOrCgroup(t *testing.T) {
 	v := set.Judge(&s)
 	require.EqualValues(t, 1, v.Expected)
 	require.Contains(t, v.Codes, InContainer)
+
+	set = judging(t, "rules:\n"+operatorRule("sidecar", "program: {path: /app/sidecar, container_name: shop/*/sidecar}", "destinations: any", "period: any"))
+	for name, want := range map[string]int8{"": 0, "shop/sidecar-7f9c/sidecar": 1, "test/sidecar-7f9c/sidecar": 0, "shop/sidecar": 0, "sidecar": 0} {
+		s.Facts.ContainerName = name
+		require.Equal(t, want, set.Judge(&s).Expected, name)
+	}
 }
 
 func TestDomainsNeedAName(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	byUnit
 	byCgroup
 	byImage
+	byContainer
 	byPackage
 	byUser
 	byParent
@@ -24,8 +25,8 @@ const (
 )
 
 // dimensionKeys are their names in rules.
-var dimensionKeys = [dimensions]string{"path", "sha256", "script", "systemd_unit", "cgroup", "container_image", "package",
-	"user", "parent"}
+var dimensionKeys = [dimensions]string{"path", "sha256", "script", "systemd_unit", "cgroup", "container_image", "container_name",
+	"package", "user", "parent"}
 
 // profile is what rules can name a program by: up to two values for each dimension, "" for none. It is the key of what is
 // remembered for a program.
@@ -37,15 +38,16 @@ const deletedSuffix = " (deleted)"
 func profileOf(s *Subject) profile {
 	p, f := &s.Process, &s.Facts
 	return profile{
-		byPath:    {strings.TrimSuffix(p.Program.Path, deletedSuffix)},
-		bySHA256:  {f.SHA256},
-		byScript:  {p.Program.Script},
-		byUnit:    {p.SystemdUnit},
-		byCgroup:  {p.CgroupPath, p.Program.Workload},
-		byImage:   {f.Image},
-		byPackage: {f.Package},
-		byUser:    {p.Username, strconv.FormatUint(uint64(p.Program.UID), 10)},
-		byParent:  {strings.TrimSuffix(p.ParentPath, deletedSuffix)},
+		byPath:      {strings.TrimSuffix(p.Program.Path, deletedSuffix)},
+		bySHA256:    {f.SHA256},
+		byScript:    {p.Program.Script},
+		byUnit:      {p.SystemdUnit},
+		byCgroup:    {p.CgroupPath, p.Program.Workload},
+		byImage:     {f.Image},
+		byContainer: {f.ContainerName},
+		byPackage:   {f.Package},
+		byUser:      {p.Username, strconv.FormatUint(uint64(p.Program.UID), 10)},
+		byParent:    {strings.TrimSuffix(p.ParentPath, deletedSuffix)},
 	}
 }
 

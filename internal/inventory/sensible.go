@@ -7,9 +7,9 @@ import (
 
 // sensible refuses a rule that would expect more than its author can have meant.
 func (d *document) sensible(r *Rule) {
-	naming := []dimension{byPath, bySHA256, byScript, byUnit, byCgroup, byImage, byPackage}
+	naming := []dimension{byPath, bySHA256, byScript, byUnit, byCgroup, byImage, byContainer, byPackage}
 	if all(naming, func(dim dimension) bool { return len(r.program[dim]) == 0 }) {
-		d.add(r.Line, r.Column, "the rule names no program: give a path, script, systemd_unit, cgroup, container_image, package or sha256")
+		d.add(r.Line, r.Column, "the rule names no program: give a path, script, systemd_unit, cgroup, container_image, container_name, package or sha256")
 		return
 	}
 	if r.Unexpected {

@@ -38,7 +38,7 @@ func (r *Rule) objects(s *Subject) *objection {
 func (r *Rule) disqualified(s *Subject) *objection {
 	f := &s.Facts
 	holds := [...]bool{s.memfd(), s.deleted(), f.Altered || f.ScriptAltered,
-		s.foreign() && len(r.program[byCgroup]) == 0 && len(r.program[byImage]) == 0, f.Preload}
+		s.foreign() && !r.namesContainer(), f.Preload}
 	for i, code := range disqualifying {
 		if holds[i] && !slices.Contains(r.tolerates, code) {
 			return &objection{code, word(code).Meaning}
@@ -48,6 +48,11 @@ func (r *Rule) disqualified(s *Subject) *objection {
 		return &objection{WorldWritablePath, "it names no file, and " + word(WorldWritablePath).Meaning}
 	}
 	return nil
+}
+
+// namesContainer reports whether the rule says which container it means, so that its path is not one of the host.
+func (r *Rule) namesContainer() bool {
+	return len(r.program[byCgroup]) > 0 || len(r.program[byImage]) > 0 || len(r.program[byContainer]) > 0
 }
 
 // unverified checks that the process is what a shipped entry means, so that nothing can borrow the entry by its name: the

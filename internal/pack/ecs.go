@@ -20,6 +20,7 @@ var ecsFields = []struct{ column, field string }{
 	{"username", "user.name"},
 	{"systemd_unit", "service.name"},
 	{"container_id", "container.id"},
+	{"container_name", "container.name"},
 	{"container_image", "container.image.name"},
 	{"package_name", "package.name"},
 	{"package_version", "package.version"},

@@ -47,6 +47,7 @@ type Facts struct {
 	// Unlinked: the executable was removed while the process ran, and nothing was put in its place. What was removed before the
 	// process was met shows in its path.
 	Unlinked bool
-	// Image is the container image where the runtime's files on this host tell it.
-	Image string
+	// Image and ContainerName are the image of the container and what it is called, where the runtime's files on this host
+	// tell them. A container of a pod is called NAMESPACE/POD/CONTAINER.
+	Image, ContainerName string
 }

@@ -125,7 +125,7 @@ func facts(r Row) []fact {
 	add("process", r["pid"])
 	add("user", r["username"])
 	add("unit", r["systemd_unit"])
-	add("container", strings.TrimSpace(r["container_runtime"]+" "+r["container_id"]+" "+r["container_image"]))
+	add("container", strings.Join(strings.Fields(r["container_runtime"]+" "+r["container_name"]+" "+r["container_id"]+" "+r["container_image"]), " "))
 	add("package", strings.TrimSpace(r["package_name"]+" "+r["package_version"]))
 	add("SHA-256", r["sha256"])
 	add("address", strings.TrimSpace(r["remote_address"]+" "+r["destination_class"]))

@@ -49,6 +49,7 @@ func processColumns() []table.ColumnDefinition {
 		text("container_id", "Container the process runs in"),
 		text("container_runtime", "Runtime of that container"),
 		text("container_image", "Image of that container, where the runtime's files on this host tell it"),
+		text("container_name", "Name of that container, where those files tell it: namespace/pod/container in a pod"),
 		bigint("net_namespace", "Inode of the network namespace"),
 	}
 }
@@ -89,7 +90,7 @@ func processRow(r row, d Deps, id process.ID, p process.Program, netns uint64) p
 	r["container_id"], r["container_runtime"] = clean(info.ContainerID), info.ContainerRuntime
 	if info.ContainerID != "" {
 		facts, _ := d.Facts(id)
-		r["container_image"] = clean(facts.Image)
+		r["container_image"], r["container_name"] = clean(facts.Image), clean(facts.ContainerName)
 	}
 	if netns == 0 {
 		netns = info.NetNS

@@ -46,8 +46,8 @@ func (m *model) detailLines() []string {
 	}
 	lines = append(lines, "")
 	for _, f := range [][2]string{{"pid", r["pid"]}, {"user", r["username"]}, {"unit", r["systemd_unit"]}, {"package", r["package_name"]},
-		{"sha256", r["sha256"]}, {"container", r["container_id"]}, {"expected", r["expected"]}, {"rule", r["rule"]},
-		{"suspicions", r["suspicions"]}, {"reasons", r["reason_codes"]}, {"signature", r["signature"]}} {
+		{"sha256", r["sha256"]}, {"container", strings.TrimSpace(r["container_name"] + " " + r["container_id"])},
+		{"expected", r["expected"]}, {"rule", r["rule"]}, {"suspicions", r["suspicions"]}, {"reasons", r["reason_codes"]}, {"signature", r["signature"]}} {
 		if f[1] != "" {
 			lines = append(lines, wrap(fmt.Sprintf("%-11s %s", f[0], f[1]), m.width)...)
 		}

@@ -68,7 +68,7 @@ func TestECSIsThatOfThePacks(t *testing.T) {
 				found[pair] = true
 			}
 		}
-		require.Len(t, found, 21, path)
+		require.Len(t, found, 22, path)
 		if first == nil {
 			first = found
 		}
