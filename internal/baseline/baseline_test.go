@@ -61,6 +61,18 @@ func TestAProposalNeedsAPerson(t *testing.T) {
 	require.Equal(t, "agent", silenced[0]["silenced_by"])
 }
 
+// TestEveryNameMakesARule: what a proposal says is what a rule may say, however the destination is known.
+func TestEveryNameMakesARule(t *testing.T) {
+	for name, want := range map[string]string{"": "cidr:", "localhost": "cidr:", "db.example.org": "domain:"} {
+		rows := []Row{row("/opt/agent", "10.0.0.7", "443", "remote_hostname", name, "remote_hostname_source", "hosts")}
+		text := written(t, rows...)
+		require.Contains(t, text, want, name)
+		silenced, err := Silenced(fileOf(t, signed(text)), nil, rows, time.Now())
+		require.NoError(t, err, name)
+		require.Len(t, silenced, 1, name)
+	}
+}
+
 func TestWhatIfSilencesNothingElse(t *testing.T) {
 	file := fileOf(t, signed(written(t, row("/opt/agent", "10.0.0.7", "443"))))
 	for name, r := range map[string]Row{
@@ -83,6 +95,7 @@ func TestWhatNobodyShouldSignIsNotProposed(t *testing.T) {
 	for _, r := range []Row{
 		row("/memfd:x (deleted)", "10.0.0.7", "443"),
 		row("/opt/agent (deleted)", "10.0.0.7", "443"),
+		row("/tmp/agent", "10.0.0.7", "443", "suspicions", "no_package=2,world_writable_path=4"),
 		row("/usr/bin/python3.11", "10.0.0.7", "443", "script", "-c"),
 		row("/usr/bin/curl", "203.0.113.5", "443", "destination_class", "public", "reason_codes", "general_purpose_tool"),
 	} {

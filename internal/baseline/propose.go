@@ -185,6 +185,8 @@ func refusal(r Row) string {
 		return "its executable is no file any more: the path does not say what runs"
 	case slices.Contains([]string{"-c", "-e", "-r"}, r["script"]):
 		return "it is inline code of an interpreter: there is no script to name"
+	case hasWord(r["suspicions"], "world_writable_path"):
+		return "it runs from a directory where anybody may put a program"
 	case r["container_id"] != "" && r["container_image"] == "" && containerOf(r) == "":
 		return "it runs in a container of which neither image nor name is known: name its control group, or the path means a file of the host"
 	case r["script"] == "" && hasWord(r["reason_codes"], "general_purpose_tool") && (r["destination_class"] == "public" && r["remote_hostname"] == ""):
@@ -200,7 +202,7 @@ func destinationText(r Row) string {
 		protocol = t.Destination.Protocol.String()
 	}
 	where := "cidr: " + quote(r["remote_address"])
-	if r["remote_hostname"] != "" && r["remote_hostname_source"] != "recorded" {
+	if strings.Contains(r["remote_hostname"], ".") && r["remote_hostname_source"] != "recorded" { // one label is a nickname of this host's
 		where = "domain: " + quote(r["remote_hostname"])
 	}
 	if r["remote_port"] == "" || r["remote_port"] == "0" {
