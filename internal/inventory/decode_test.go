@@ -145,6 +145,10 @@ func TestGeneralPurposeToolsNeedADestinationOrAScript(t *testing.T) {
 		{"netcat", "path: /usr/bin/nc.openbsd", "any", true},
 		{"socat", "path: /usr/bin/socat", "any", true},
 		{"openssl", "path: /usr/bin/openssl", "any", true},
+		{"wget", "path: /usr/bin/wget", "any", true},
+		{"an editor with an interpreter in it", "path: /usr/bin/vim.basic", "any", true},
+		{"the dynamic loader", "path: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "any", true},
+		{"the dynamic loader with a program", "{path: /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2, script: /opt/acme/bin/acme}", "any", false},
 		{"a unit", "systemd_unit: acme.service", "any", false},
 	}
 	for _, tt := range tests {

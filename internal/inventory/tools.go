@@ -15,6 +15,8 @@ var tools = map[string]bool{
 	"openssl": true, "gnutls-cli": true, "telnet": true, "ftp": true, "lftp": true, "ncftp": true, "tftp": true, "tnftp": true,
 	"dig": true, "nslookup": true, "host": true, "kdig": true, "drill": true, "delv": true,
 	"ping": true, "nping": true, "hping": true, "nmap": true, "busybox": true, "toybox": true, "gdb": true,
+	"wget2": true, "whois": true, "finger": true, "rsh": true, "rlogin": true, "smbclient": true, "sshfs": true, "ab": true,
+	"vim": true, "vim.basic": true, "vim.nox": true, "nvim": true, "emacs": true, "julia": true,
 	"git": true, "git-remote-http": true, "git-remote-https": true, "git-remote-ftp": true,
 }
 

@@ -39,6 +39,11 @@ func languageNamed(name string) (*language, bool) {
 		return &mono, true
 	case "dotnet":
 		return &dotnet, true
+	case "ld", "ld.so": // of glibc: ld-2.31.so, ld64.so.2, and ld.so, which is a link to what it is called now
+		return &loader, true
+	}
+	if strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld-musl-") {
+		return &loader, true
 	}
 	return nil, false
 }
@@ -115,6 +120,10 @@ var (
 		abbreviation{"-settingsfile", 8, takesValue})}
 
 	mono = language{words: true, long: map[string]meaning{"--config": takesValue}}
+
+	// The dynamic loader, started itself, runs the program it is given: ld.so(8).
+	loader = language{words: true, long: map[string]meaning{"--library-path": takesValue, "--preload": takesValue, "--audit": takesValue,
+		"--argv0": takesValue, "--inhibit-rpath": takesValue, "--glibc-hwcaps-mask": takesValue, "--glibc-hwcaps-prepend": takesValue}}
 
 	dotnet = language{words: true, plain: assembly, long: map[string]meaning{
 		"--additionalprobingpath": takesValue, "--depsfile": takesValue, "--runtimeconfig": takesValue,

@@ -14,6 +14,7 @@ import (
 //   - the option for inline code: "-c" (python, shells, pwsh, expect), "-e" (perl, ruby, node, lua, R, awk), "-r" (php),
 //     whichever spelling was used;
 //   - "-" where code is read from standard input by request (`bash -s`, `python3 -`);
+//   - for the dynamic loader, started as a program, the program it was given;
 //   - "" if executable is no interpreter, or it was given nothing to run: an interactive shell, or one at the end of a pipe.
 //
 // executable is the link /proc/PID/exe, argv the argument vector as the process shows it: untrusted, so the answer is

@@ -12,6 +12,11 @@ func TestScript(t *testing.T) {
 	tests := []struct {
 		name, exe, argv, want string // argv is split at blanks; the working directory is /srv
 	}{
+		{"the loader", "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2 --library-path /x --argv0 sshd ./a -c b", "/srv/a"},
+		{"the loader of another machine", "/usr/lib/ld-linux-aarch64.so.1", "ld.so /tmp/a", "/tmp/a"},
+		{"the loader of a former glibc", "/usr/lib/x86_64-linux-gnu/ld-2.31.so", "/lib64/ld-linux-x86-64.so.2 --preload /x.so /tmp/a", "/tmp/a"},
+		{"the loader of POWER", "/usr/lib/powerpc64le-linux-gnu/ld64.so.2", "ld64.so.2 /tmp/a", "/tmp/a"},
+		{"the loader of musl", "/lib/ld-musl-x86_64.so.1", "/lib/ld-musl-x86_64.so.1 /tmp/a", "/tmp/a"},
 		{"no interpreter", "/usr/bin/curl", "curl -c jar http://x", ""},
 		{"python, absolute", "/usr/bin/python3.11", "python3 /opt/x.py --port 1", "/opt/x.py"},
 		{"python, relative", "/usr/bin/python3", "python3 x.py", "/srv/x.py"},
