@@ -19,6 +19,7 @@ type cells struct {
 	values  []any // string, int64, float64 or nil, as columns
 	members []member
 	json    []byte
+	role    string // what a decorator says that the host is, for a row whose own role is empty
 }
 
 type member struct {
@@ -66,6 +67,7 @@ func (c *cells) read(object []byte) error {
 	}
 	c.write()
 	c.name()
+	c.play()
 	return nil
 }
 
@@ -75,6 +77,13 @@ func (c *cells) name() {
 	if *id == "" && signature != "" {
 		sum := sha256.Sum256([]byte(signature))
 		*id = hex.EncodeToString(sum[:])
+	}
+}
+
+// play gives a row of a sensor that was not told its role the one that osquery's decorators say. Other rows have none.
+func (c *cells) play() {
+	if role := &c.values[c.index["role"]]; *role == "" && slices.ContainsFunc(c.members, func(m member) bool { return string(m.name) == "role" }) {
+		*role = c.role
 	}
 }
 

@@ -58,6 +58,7 @@ type result struct {
 	action                       string
 	columns, snapshot            jsonscan.Token
 	added, removed, data         jsonscan.Token
+	role                         string // that of the host, by a decorator
 	severity, message, batched   bool
 	hasHost, hasName, hasSeconds bool
 }
@@ -144,6 +145,16 @@ func (r *result) member(name string, value jsonscan.Token) (err error) {
 		r.snapshot = value
 	case "data":
 		r.data = value
+	case "decorations":
+		if value.Kind != '{' {
+			return nil
+		}
+		err = members(&jsonscan.Scanner{Text: value.Raw}, func(name []byte, value jsonscan.Token) (err error) {
+			if string(name) == "role" && value.Kind == '"' {
+				r.role, _, err = text(value)
+			}
+			return err
+		})
 	case "severity":
 		r.severity = true
 	case "message":
@@ -184,6 +195,7 @@ func (d *decoder) rows(r *result, emit func(row) error) error {
 	}
 	d.head = r.head
 	d.head.Query = queryOf(r.head.Name)
+	d.cells.role = r.role
 	switch {
 	case r.columns.Kind == '{':
 		if r.action != actionAdded && r.action != actionRemoved && r.action != actionSnapshot {

@@ -19,6 +19,9 @@ const shapes = `
 {"diffResults":{"removed":[{"signature":"x"}],"added":[{"signature":"x","severity":"low"},{"signature":"x","severity":"low"}]},"name":"packet_loss","hostIdentifier":"db-2","unixTime":1794121604,"epoch":0,"counter":1,"numerics":false}
 {"node_key":"k","log_type":"result","data":[{"name":"pack_a_b","hostIdentifier":"h","unixTime":86399,"columns":{"beats":"1.5","score":"x","role":null,"expected":true},"action":"added"},{"name":"","hostIdentifier":"h","unixTime":1,"columns":{},"action":"added"}]}
 [{"name":"x","hostIdentifier":"h","unixTime":86400,"columns":{"beats":-3,"score":-1.5e-3},"action":"added"},17]
+{"name":"roles","hostIdentifier":"r","unixTime":2,"decorations":{"role":"web","n":1},"snapshot":[{"path":"/a","role":""},{"path":"/b","role":"db"},{"path":"/c"},{"path":"/d","role":null}],"action":"snapshot"}
+{"name":"roles","hostIdentifier":"r","unixTime":3,"decorations":{"role":7},"columns":{"path":"/e","role":""},"action":"added"}
+{"name":"roles","hostIdentifier":"r","unixTime":4,"decorations":"role","columns":{"path":"/f","role":""},"action":"added"}
 {"severity":0,"filename":"scheduler.cpp","message":"Executing scheduled query","hostIdentifier":"h","unixTime":1}
 hello
 {"name":"x","hostIdentifier":"h","unixTime":1,"columns":{"a":"b"
@@ -58,12 +61,14 @@ func TestEnginesReadTheSameRows(t *testing.T) {
 			got := e.query(t, everything())
 			if want == nil {
 				want = got
-				require.Len(t, got, 11)
+				require.Len(t, got, 17)
 			}
 			require.Equal(t, want, got, e.name())
 		}
 		e.load(t, lines(t, nul))
 		require.Equal(t, [][]string{{`\u0000`}}, e.query(t, "SELECT script FROM beacon_results WHERE host = 'nul'"), e.name())
+		require.Equal(t, [][]string{{"/a", "web"}, {"/b", "db"}, {"/c", ""}, {"/d", "web"}, {"/e", ""}, {"/f", ""}},
+			e.query(t, "SELECT path, role FROM beacon_results WHERE host = 'r' ORDER BY path"), e.name())
 		if e.name() != "sqlite" {
 			require.Equal(t, [][]string{{"20"}}, e.query(t, "SELECT count(*) FROM beacon_rejected"), e.name())
 		}

@@ -124,7 +124,7 @@ SELECT
   t.package_name AS package_name,
   t.sha256 AS sha256,
   t.rule AS rule,
-  t.role AS role,
+  if(t.role <> '' OR NOT JSONHas(x.2, 'role') OR JSONType(r, 'decorations', 'role') <> 'String', t.role, JSONExtractString(r, 'decorations', 'role')) AS role,
   t.protocol AS protocol,
   t.remote_address AS remote_address,
   t.remote_hostname AS remote_hostname,

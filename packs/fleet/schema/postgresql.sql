@@ -215,7 +215,8 @@ BEGIN
         coalesce(x.c ->> 'package_name', ''),
         coalesce(x.c ->> 'sha256', ''),
         coalesce(x.c ->> 'rule', ''),
-        coalesce(x.c ->> 'role', ''),
+        CASE WHEN coalesce(x.c ->> 'role', '') = '' AND x.c ? 'role' AND jsonb_typeof(result #> '{decorations,role}') = 'string'
+          THEN result #>> '{decorations,role}' ELSE coalesce(x.c ->> 'role', '') END,
         coalesce(x.c ->> 'protocol', ''),
         coalesce(x.c ->> 'remote_address', ''),
         coalesce(x.c ->> 'remote_hostname', ''),
