@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,7 @@ type lookout struct {
 	cfg config.Config
 	// meet is told of sockets whose owner must be looked for at once, glimpse of those for which there is even less time.
 	meet, glimpse func(send.Socket)
+	hasten        func() // for the sake of glimpse
 	trace         *tracing
 	// the budget of each protocol is one for all namespaces
 	tcpShare, udpShare, rawShare source.Share
@@ -30,7 +32,7 @@ const sampling = 0.75
 
 // newLookout decides by the configuration.
 func newLookout(cfg config.Config, meet, glimpse func(send.Socket)) *lookout {
-	l := &lookout{cfg: cfg, meet: meet, glimpse: glimpse}
+	l := &lookout{cfg: cfg, meet: meet, glimpse: glimpse, hasten: sync.OnceFunc(hasten)}
 	l.trace = newTracing(l.tcp(source.Place{}))
 	return l
 }
@@ -86,7 +88,10 @@ func (l *lookout) plain(in source.Place, owner string) []sensor.Ladder {
 		})}
 	}
 	tcpRungs := []sensor.Rung{
-		{Name: "packet", Level: "L1", Open: open(func() (*source.TriggeredTCP, error) { return source.NewTriggeredTCP(tcp) })},
+		{Name: "packet", Level: "L1", Open: open(func() (*source.TriggeredTCP, error) {
+			l.hasten()
+			return source.NewTriggeredTCP(tcp)
+		})},
 		{Name: "sock_diag", Level: "L0", Open: open(func() (*source.TCP, error) { return source.NewTCP(tcp) })},
 		// the TCP tables cost ten times a dump: with less than the whole budget they would be read every few seconds
 		proc(&l.tcpShare, budget, 100*time.Millisecond, send.TCP),

@@ -3,7 +3,6 @@ package attribution
 import (
 	"cmp"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
@@ -79,11 +78,9 @@ func (s *scanner) glimpse(sock *send.Socket, youngest []process.ID) (h holder, f
 // process is not taken for scanned, for its user is not known.
 func (s *scanner) peek(id process.ID, q quest) (h holder, found bool) {
 	var did procfs.Scan
-	var err error
-	s.sockets, err = s.fs.AppendSockets(id.PID, s.sockets[:0], &did, &s.buffer)
+	fd, found, err := s.fs.FindSocket(id.PID, q.inode, &did, &s.buffer)
 	s.counters.descriptors.Add(uint64(did.Read))
-	at := slices.IndexFunc(s.sockets, func(d procfs.Descriptor) bool { return d.Inode == q.inode })
-	if err != nil || at < 0 {
+	if err != nil || !found {
 		return h, false
 	}
 	c := s.processes[id.PID]
@@ -94,7 +91,7 @@ func (s *scanner) peek(id process.ID, q quest) (h holder, found bool) {
 	}
 	c.uid, c.scanned, c.descriptors = q.uid, q.began, did.Read
 	c.generation++
-	h = holder{process: c, generation: c.generation, fd: s.sockets[at].FD}
+	h = holder{process: c, generation: c.generation, fd: fd}
 	s.index.add(q.inode, h)
 	return h, true
 }

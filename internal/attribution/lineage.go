@@ -62,14 +62,14 @@ func (l *lineage) begin(id process.ID, born int64) *kin {
 }
 
 // youngest appends the living that began after a time, the newest first, but for those that were seen in another network
-// namespace.
+// namespace since they were born: they may have entered that of the socket before they executed a program.
 func (l *lineage) youngest(dst []process.ID, after int64, netns uint64) []process.ID {
 	for i := range l.latest {
 		k := l.latest[(l.next+len(l.latest)-1-i)%len(l.latest)]
 		if k == nil || k.born < after {
 			break
 		}
-		if k.ended == 0 && (k.image == nil || k.image.info.NetNS == 0 || k.image.info.NetNS == netns) {
+		if k.ended == 0 && (k.image == nil || k.read <= k.born || k.image.info.NetNS == 0 || k.image.info.NetNS == netns) {
 			dst = append(dst, k.id)
 		}
 	}

@@ -139,6 +139,53 @@ func TestAppendSocketsAllocatesNothingPerDescriptor(t *testing.T) {
 	require.LessOrEqual(t, before, 1.0, "only the name of the directory")
 }
 
+// TestFindSocket: wherever a socket stands among many it is found, and not looked at beyond it.
+func TestFindSocket(t *testing.T) {
+	low, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	high, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, 100)
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(low))
+	socket := os.NewFile(uintptr(high), "socket")
+	defer socket.Close()
+	var st unix.Stat_t
+	require.NoError(t, unix.Fstat(high, &st))
+	inode := st.Ino
+	var b Buffer
+	find := func(pid int) (fd int32, looks int) {
+		var scan Scan
+		fd, ok, err := New("").FindSocket(int32(pid), inode, &scan, &b)
+		require.NoError(t, err)
+		require.True(t, ok)
+		return fd, scan.Read
+	}
+	fd, looks := find(os.Getpid())
+	require.EqualValues(t, socket.Fd(), fd)
+	require.Greater(t, looks, len(usual))
+	for _, at := range []int{1, 3, 7} {
+		cmd := exec.Command("/bin/sleep", "60")
+		if at == 1 {
+			cmd.Stdout = socket
+		} else {
+			for range at - 3 {
+				cmd.ExtraFiles = append(cmd.ExtraFiles, os.Stderr)
+			}
+			cmd.ExtraFiles = append(cmd.ExtraFiles, socket)
+		}
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		fd, looks = find(cmd.Process.Pid)
+		require.EqualValues(t, at, fd)
+		require.LessOrEqual(t, looks, len(usual))
+	}
+	var scan Scan
+	_, ok, err := New("").FindSocket(int32(os.Getpid()), 1<<40, &scan, &b) // inodes have 32 bits
+	require.NoError(t, err)
+	require.False(t, ok)
+	_, _, err = New("").FindSocket(1<<30, inode, &scan, &b)
+	require.ErrorIs(t, err, ErrGone)
+}
+
 // TestReusedPIDIsNotMistaken keeps the directory of a process that has ended and been reaped.
 func TestReusedPIDIsNotMistaken(t *testing.T) {
 	cmd := exec.Command("/bin/sleep", "60")
