@@ -19,8 +19,8 @@ func programme() []part {
 		{name: "datagrams", port: 8445, processes: 10, sending: sending{network: "udp", sends: 100, bytes: 100}},
 		{name: "SCTP", port: 8446, processes: 5, sending: sending{network: "sctp", sends: 10, bytes: 100}},
 		{name: "vsock", port: 8447, processes: 5, sending: sending{network: "vsock", sends: 10, bytes: 100}},
-		{name: "one-shots", port: 8441, processes: 400, sending: sending{network: "tcp", sends: 1, bytes: 100}},
-		{name: "one-shots in another namespace", port: 8442, processes: 400, contained: true, sending: sending{network: "tcp", sends: 1, bytes: 100}},
-		{name: "one-shots closed by RST", port: 8443, processes: 100, sending: sending{network: "tcp", sends: 1, bytes: 100, reset: true}},
+		{name: "one-shots", port: 8441, processes: 150, sending: sending{network: "tcp", sends: 1, bytes: 100}},
+		{name: "one-shots in another namespace", port: 8442, processes: 150, contained: true, sending: sending{network: "tcp", sends: 1, bytes: 100}},
+		{name: "one-shots closed by RST", port: 8443, processes: 50, sending: sending{network: "tcp", sends: 1, bytes: 100, reset: true}},
 	}
 }
