@@ -3,11 +3,13 @@ package attribution
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/procfs"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -40,6 +42,44 @@ func TestGlimpse(t *testing.T) {
 	want, err := filepath.EvalSymlinks("/bin/sleep")
 	require.NoError(t, err)
 	require.Equal(t, want, program.Path)
+}
+
+// TestGlimpseAtWhoIsNotWitnessed: where events are not read, for lack of budget, the numbers given last tell who is young.
+func TestGlimpseAtWhoIsNotWitnessed(t *testing.T) {
+	r := resolver(t, Config{})
+	r.witness.budget = budget{share: 1e-6, burst: burst, last: sinceBoot()}
+	ran(t, r)
+	require.Eventually(t, func() bool { active, _ := r.witness.state(); return active && r.Stats().Events.Pauses > 0 }, waitAtMost, pollEvery)
+	require.Eventually(t, func() bool { // others on this host start processes too
+		cmd, sockets := holding(t, 1, "/bin/sleep")
+		before := r.Stats().Scans
+		r.Glimpse(sockets[0])
+		id, _, ok := r.Owner(sockets[0], 0)
+		return ok && int(id.PID) == cmd.Process.Pid && r.Stats().Scans == before
+	}, waitAtMost, pollEvery)
+	require.Zero(t, r.Stats().Events.Read)
+
+	threads, err := os.ReadDir("/proc/self/task")
+	require.NoError(t, err)
+	for _, thread := range threads {
+		tid, err := strconv.Atoi(thread.Name())
+		require.NoError(t, err)
+		require.Equal(t, tid == os.Getpid(), r.scanner.leads(int32(tid)))
+	}
+}
+
+func TestUnwitnessed(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "loadavg"), []byte("0.20 0.18 0.12 1/80 105\n"), 0o600))
+	s := scanner{fs: procfs.New(root)}
+	for newest, want := range map[int32][]int32{105: nil, 104: {105}, 102: {105, 104, 103}, 7: {105, 104, 103, 102}, 3000: {105, 104, 103, 102}} {
+		var got []int32
+		for _, id := range s.unwitnessed(nil, newest) {
+			require.Zero(t, id.StartTicks)
+			got = append(got, id.PID)
+		}
+		require.Equal(t, want, got, "after %d", newest)
+	}
 }
 
 // TestGlimpseComesToNoConclusion: a socket nobody young holds stays unknown, for Owner to look for.

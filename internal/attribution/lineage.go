@@ -61,6 +61,14 @@ func (l *lineage) begin(id process.ID, born int64) *kin {
 	return k
 }
 
+// newest returns the PID of who began last; 0 if nobody is known.
+func (l *lineage) newest() int32 {
+	if k := l.latest[(l.next+len(l.latest)-1)%len(l.latest)]; k != nil {
+		return k.id.PID
+	}
+	return 0
+}
+
 // youngest appends the living that began after a time, the newest first, but for those that were seen in another network
 // namespace since they were born: they may have entered that of the socket before they executed a program.
 func (l *lineage) youngest(dst []process.ID, after int64, netns uint64) []process.ID {

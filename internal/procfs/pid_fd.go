@@ -41,9 +41,10 @@ func (p PID) AppendSockets(dst []Descriptor, scan *Scan, b *Buffer) ([]Descripto
 // and a shell redirects to 1 what it has connected.
 var usual = [...]string{"3", "1", "4", "5", "6", "7"}
 
-// FindSocket returns the descriptor by which a process holds the socket with the inode. It looks at the usual ones first, and lists
-// them all only then: of a process that is about to close the socket each look less is in time more often.
-func (fs FS) FindSocket(pid int32, inode uint64, scan *Scan, b *Buffer) (fd int32, ok bool, err error) {
+// FindSocket returns the descriptor by which a process, or a thread, holds the socket with the inode. It looks at the usual ones
+// first, and only then, and only if all are asked for, lists them: of a process that is about to close the socket each look less is in time
+// more often.
+func (fs FS) FindSocket(pid int32, inode uint64, all bool, scan *Scan, b *Buffer) (fd int32, ok bool, err error) {
 	dir, err := openDescriptors(unix.AT_FDCWD, fs.path(strconv.Itoa(int(pid)), "fd"), b)
 	if err != nil {
 		return 0, false, err
@@ -57,6 +58,9 @@ func (fs FS) FindSocket(pid int32, inode uint64, scan *Scan, b *Buffer) (fd int3
 		if got, is := socketInode(link); is && got == inode {
 			return int32(name[0] - '0'), true, nil
 		}
+	}
+	if !all {
+		return 0, false, nil
 	}
 	err = eachSocket(dir, scan, b, func(d Descriptor) bool {
 		fd, ok = d.FD, d.Inode == inode

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -99,6 +100,34 @@ func TestListsHaveThisProcessAndThread(t *testing.T) {
 	require.Len(t, pids, 1)
 }
 
+func TestLastPID(t *testing.T) {
+	fs := New("")
+	var b Buffer
+	require.Eventually(t, func() bool { // others start processes as well
+		cmd := exec.Command("/bin/true")
+		require.NoError(t, cmd.Start())
+		last, ok := fs.LastPID(&b)
+		require.NoError(t, cmd.Wait())
+		return ok && int(last) == cmd.Process.Pid
+	}, 10*time.Second, time.Millisecond)
+	_, ok := New(t.TempDir()).LastPID(&b)
+	require.False(t, ok)
+}
+
+func TestGroup(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var b Buffer
+	for _, id := range []int{os.Getpid(), unix.Gettid()} {
+		p, err := New("").OpenPID(int32(id))
+		require.NoError(t, err)
+		group, err := p.Group(&b)
+		p.Close()
+		require.NoError(t, err)
+		require.EqualValues(t, os.Getpid(), group)
+	}
+}
+
 func TestAppendSockets(t *testing.T) {
 	inode := socketOf(t)
 	p := openSelf(t)
@@ -154,7 +183,7 @@ func TestFindSocket(t *testing.T) {
 	var b Buffer
 	find := func(pid int) (fd int32, looks int) {
 		var scan Scan
-		fd, ok, err := New("").FindSocket(int32(pid), inode, &scan, &b)
+		fd, ok, err := New("").FindSocket(int32(pid), inode, true, &scan, &b)
 		require.NoError(t, err)
 		require.True(t, ok)
 		return fd, scan.Read
@@ -179,10 +208,13 @@ func TestFindSocket(t *testing.T) {
 		require.LessOrEqual(t, looks, len(usual))
 	}
 	var scan Scan
-	_, ok, err := New("").FindSocket(int32(os.Getpid()), 1<<40, &scan, &b) // inodes have 32 bits
+	_, ok, err := New("").FindSocket(int32(os.Getpid()), 1<<40, true, &scan, &b) // inodes have 32 bits
 	require.NoError(t, err)
 	require.False(t, ok)
-	_, _, err = New("").FindSocket(1<<30, inode, &scan, &b)
+	_, ok, err = New("").FindSocket(int32(os.Getpid()), inode, false, &scan, &b)
+	require.NoError(t, err)
+	require.False(t, ok, "it has no usual descriptor")
+	_, _, err = New("").FindSocket(1<<30, inode, true, &scan, &b)
 	require.ErrorIs(t, err, ErrGone)
 }
 

@@ -50,6 +50,29 @@ func (p PID) Effective(b *Buffer) (uint32, error) {
 	return ids.Effective, err
 }
 
+// Group returns the process that a thread belongs to, the Tgid line of /proc/PID/status: by the number of a thread its directory can be
+// opened as well, though none is listed.
+func (p PID) Group(b *Buffer) (int32, error) {
+	text, err := p.read("status", b)
+	if err != nil {
+		return 0, err
+	}
+	return parseGroup(text)
+}
+
+// parseGroup decodes "Tgid:\tpid".
+func parseGroup(text []byte) (int32, error) {
+	for line := range bytes.Lines(text) {
+		if value, ok := bytes.CutPrefix(line, []byte("Tgid:\t")); ok {
+			pid, ok := decimal(bytes.TrimSpace(value))
+			if ok && pid > 0 && pid < 1<<31 {
+				return int32(pid), nil
+			}
+		}
+	}
+	return 0, errStatus
+}
+
 // parseUIDs decodes "Uid:\treal\teffective\tsaved\tfilesystem".
 func parseUIDs(text []byte) (UIDs, error) {
 	for len(text) > 0 {

@@ -154,6 +154,8 @@ func TestNextEntry(t *testing.T) {
 func FuzzPIDTexts(f *testing.F) {
 	f.Add([]byte("Uid:\t1000\t0\t0\t0\n0::/a\nCapEff:\t1\nproc /proc proc hidepid=2 0 0\n"))
 	f.Add([]byte("socket:[17]"))
+	f.Add([]byte("Tgid:\t17\n"))
+	f.Add([]byte("0.00 0.01 0.05 1/120 4711\n"))
 	f.Add([]byte("a\x00b\x00"))
 	f.Add(append(entry("x"), entry("17")...))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -164,6 +166,12 @@ func FuzzPIDTexts(f *testing.F) {
 		effective(text, 19)
 		if inode, ok := socketInode(text); ok {
 			require.Less(t, inode, ^uint64(0))
+		}
+		if pid, ok := parseLastPID(text); ok {
+			require.Positive(t, pid)
+		}
+		if pid, err := parseGroup(text); err == nil {
+			require.Positive(t, pid)
 		}
 		if len(text) > 0 && text[len(text)-1] == 0 {
 			text = text[:len(text)-1]

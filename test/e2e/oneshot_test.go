@@ -18,7 +18,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
-var oneShots = flag.Int("oneshots", 100, "processes of each round of TestOneShotProcessesInAnotherNamespace")
+var oneShots = flag.Int("oneshots", 1000, "processes of each round of TestOneShotProcessesInAnotherNamespace")
 
 // shots runs n processes, one after the other, that each connect, send 333 bytes and are gone in a millisecond or two, and returns
 // their PIDs.
