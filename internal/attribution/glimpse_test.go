@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +81,29 @@ func TestUnwitnessed(t *testing.T) {
 		}
 		require.Equal(t, want, got, "after %d", newest)
 	}
+}
+
+// TestGlimpseLeavesWhatIsKnown: a sample may show the socket while others are being looked for, and two answers would be two rows.
+func TestGlimpseLeavesWhatIsKnown(t *testing.T) {
+	r := witnessing(t, Config{})
+	_, sockets := holding(t, 1, "/bin/sleep")
+	s, known := sockets[0], &entry{}
+	r.scanning.Lock()
+	done := make(chan struct{})
+	go func() { defer close(done); r.Glimpse(s) }()
+	select {
+	case <-done:
+		t.Error("it did not wait for its turn")
+	case <-time.After(20 * time.Millisecond):
+	}
+	r.mu.Lock()
+	r.sockets.remember(keyOf(s), socket{owner: known})
+	r.mu.Unlock()
+	r.scanning.Unlock()
+	<-done
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	require.Same(t, known, r.sockets.byKey[keyOf(s)].owner)
 }
 
 // TestGlimpseComesToNoConclusion: a socket nobody young holds stays unknown, for Owner to look for.
