@@ -23,22 +23,16 @@ func usageOf(t require.TestingT, s *sensor) usage {
 	return usage{at: time.Now(), taken: number(t, row, "taken"), gives: row["gives_way"]}
 }
 
-// TestTheSensorKeepsToItsBudgetAsAWhole: watching 1 000 connections, half of them in a container, takes more than a small budget, so
-// sampling gives way, and that is enough. Then thousands of brief connections come: everything gives way in the documented order,
-// but for what is told of the connections that end, which is every byte. When they have gone all of it comes back. It runs alone.
+// TestTheSensorKeepsToItsBudgetAsAWhole: watching 1 000 connections takes more than a small budget, so sampling gives way, and that is
+// enough. Then thousands of brief connections come: everything gives way in the documented order, but for what is told of the
+// connections that end, which is every byte. When they have gone all of it comes back. It runs alone.
 func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
-	const budget, attempts = 0.01, 3
+	const budget, attempts = 0.008, 3
 	const order = "sampling,namespaces,enrichment,owners"
 	host, outside := network(t)
-	box, beyond := network(t)
-	places := []struct{ from, to *namespace }{{host, outside}, {box, beyond}}
-	s := newSensor(t, host, "--cpu_budget", "0.01", "--max_net_namespaces", "64")
-	var holders []*child
-	for _, p := range places {
-		h := newActor(t, p.from, "holder").play(t, "holder", crowd{Address: sink(t, p.to, public4), Count: 500})
-		require.Eventually(t, func() bool { return contains(h.out, "all connected") }, patience, 10*time.Millisecond)
-		holders = append(holders, h)
-	}
+	s := newSensor(t, host, "--cpu_budget", "0.008")
+	holder := newActor(t, host, "holder").play(t, "holder", crowd{Address: sink(t, outside, public4), Count: 1000})
+	require.Eventually(t, func() bool { return contains(holder.out, "all connected") }, patience, 10*time.Millisecond)
 	// await reads every second until what gives way is that, and demands that it is always the first parts in order
 	await := func(gives string) {
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -61,15 +55,13 @@ func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
 
 	var churn []*actor
 	var to []string
-	for i, p := range places {
-		a, address := newActor(t, p.from, "churn"), sink(t, p.to, public4)
+	for i := range 2 {
+		a, address := newActor(t, host, "churn"), sink(t, outside, public4)
 		a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: address, Reconnect: true,
 			Interval: 3 * time.Millisecond, Size: 151 + i, Count: 8000, For: lifetime}})
 		churn, to = append(churn, a), append(to, address)
 	}
 	await(order)
-	period := number(t, one(t, s, "SELECT sample_period_ms FROM beacon_sensor_sources WHERE protocol = 'tcp' AND active = 1 AND net_namespace = "+box.inode(t)), "sample_period_ms")
-	require.GreaterOrEqual(t, period, 30_000.)
 	for i, a := range churn {
 		a.finish(t, lifetime)
 		// whose such brief connections are, level L0 may not know
@@ -77,16 +69,14 @@ func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
 			row := one(c, s, sql)
 			require.Equal(c, float64(len(a.sent(t))), number(c, row, "connections"), "%v",
-				one(c, s, "SELECT lost_events, evictions, evicted_flows, net_namespaces_watched FROM beacon_sensor_status"))
+				one(c, s, "SELECT lost_events, evictions, evicted_flows FROM beacon_sensor_status"))
 			require.Equal(c, float64(bytesOf(a.sent(t))), number(c, row, "bytes"))
 		}, patience, time.Second)
 		t.Logf("%d connections of %d bytes, each one told", len(a.sent(t)), 151+i)
 	}
 	require.Equal(t, "0", one(t, s, "SELECT lost_events FROM beacon_sensor_status")["lost_events"])
 
-	for _, h := range holders {
-		h.stop(t)
-	}
+	holder.stop(t)
 	await("")
 	require.Greater(t, number(t, one(t, s, "SELECT gave_way_time FROM beacon_sensor_status"), "gave_way_time"), 10_000.)
 }
