@@ -52,7 +52,7 @@ The same rollups run on PostgreSQL and ClickHouse: --show prints them and the ta
 	flags.StringVar(&f.db, "db", "", "keep the rows in this SQLite database")
 	flags.StringVar(&f.now, "now", "", "what counts as now, such as 2026-11-28T05:00:00Z (default: the time of the newest row)")
 	flags.DurationVar(&f.silent, "silent_after", fleet.DefaultSilent, "after how long without a line a host is silent")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.json, "json", false, "print JSON, numbers as numbers and their NULL as null")
 	flags.BoolVar(&f.csv, "csv", false, "print CSV")
 	return cmd
 }
@@ -180,7 +180,7 @@ func (f *fleetLogs) printList(cmd *cobra.Command, rollups []fleet.Rollup) error 
 		rows[i] = []string{r.Name, r.About}
 	}
 	q := query{json: f.json, csv: f.csv}
-	return shell.Print(cmd.OutOrStdout(), q.mode(), shell.Layout{}, []string{"rollup", "answers"}, rows)
+	return shell.Print(cmd.OutOrStdout(), q.mode(), shell.Layout{}, []string{"rollup", "answers"}, nil, rows)
 }
 
 // printSQL prints a rollup or a schema.

@@ -56,9 +56,9 @@ func TestFleetAnswersInEveryForm(t *testing.T) {
 
 	printed, _, err = fleetOf(nil, "--json", log)
 	require.NoError(t, err)
-	var rows []map[string]string
+	var rows []map[string]any
 	require.NoError(t, json.Unmarshal([]byte(printed), &rows))
-	require.Equal(t, "1", rows[0]["hosts"])
+	require.Equal(t, 1.0, rows[0]["hosts"], "a computed column of numbers")
 	require.Contains(t, rows[0]["signature"], "implant", "the rare one comes first")
 
 	printed, _, err = fleetOf(nil, "--csv", "--rollup", "cases", log)

@@ -41,7 +41,7 @@ terminal, and with --for prints the candidates.`,
 	}
 	q.bind(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&q.json, "json", false, "print JSON")
+	f.BoolVar(&q.json, "json", false, "print JSON, numbers as numbers and their NULL as null")
 	f.BoolVar(&q.csv, "csv", false, "print CSV")
 	return cmd
 }

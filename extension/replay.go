@@ -59,7 +59,7 @@ Destinations that are not outbound (loopback, link-local, multicast, broadcast) 
 	r.flags.bindAside(cmd, "include", "threshold", "max_pairs")
 	f := cmd.Flags()
 	f.StringSliceVar(&r.local, "local", nil, "our own networks, as CIDR; default: what local_orig says, else private addresses")
-	f.BoolVar(&r.json, "json", false, "print JSON")
+	f.BoolVar(&r.json, "json", false, "print JSON, numbers as numbers and their NULL as null")
 	f.BoolVar(&r.csv, "csv", false, "print CSV")
 	return cmd
 }

@@ -18,7 +18,7 @@ const (
 	Table Mode = iota // a box, for people
 	Line              // a line per value, for wide rows
 	CSV               // RFC 4180
-	JSON              // an array of objects, values as strings, columns in order, as osqueryi --json
+	JSON              // an array of objects, columns in order; numbers as numbers and their NULL as null, which osqueryi --json does not
 )
 
 var modeNames = [...]string{Table: "table", Line: "line", CSV: "csv", JSON: "json"}
@@ -46,8 +46,9 @@ type Layout struct {
 
 const defaultWidth = 120
 
-// Print writes rows in the given mode. Every row must have len(columns) values.
-func Print(out io.Writer, mode Mode, layout Layout, columns []string, rows [][]string) error {
+// Print writes rows in the given mode. Every row must have len(columns) values. types are the osquery types of the columns, which
+// JSON is written by; nil for text.
+func Print(out io.Writer, mode Mode, layout Layout, columns, types []string, rows [][]string) error {
 	w := bufio.NewWriter(out)
 	switch mode {
 	case Line:
@@ -55,7 +56,7 @@ func Print(out io.Writer, mode Mode, layout Layout, columns []string, rows [][]s
 	case CSV:
 		printCSV(w, columns, rows)
 	case JSON:
-		printJSON(w, columns, rows)
+		printJSON(w, columns, types, rows)
 	default:
 		printTable(w, layout, columns, rows)
 	}

@@ -14,7 +14,7 @@ import (
 func printed(t testing.TB, mode Mode, width int, columns []string, rows ...[]string) string {
 	t.Helper()
 	var b bytes.Buffer
-	require.NoError(t, Print(&b, mode, Layout{Width: width}, columns, rows))
+	require.NoError(t, Print(&b, mode, Layout{Width: width}, columns, nil, rows))
 	return b.String()
 }
 
@@ -79,6 +79,20 @@ func TestJSON(t *testing.T) {
 	require.Equal(t, "[\n  {\"b\":\"2\",\"a\":\"3\"}\n]\n", printed(t, JSON, 0, []string{"a", "b", "a"}, []string{"1", "2", "3"}), "a name comes once")
 }
 
+func TestJSONOfNumbers(t *testing.T) {
+	columns := []string{"path", "score", "beats", "rank", "total", "word"}
+	types := []string{"TEXT", "DOUBLE", "BIGINT", "INTEGER", "UNKNOWN", "UNKNOWN"}
+	rows := [][]string{{"7", "0.100", "98", "-1", "5", "5"}, {"", "", "1e3", "", "", "five"}, {"x", "Inf", "010", "1", "2.5e-07", ""}}
+	var b bytes.Buffer
+	require.NoError(t, Print(&b, JSON, Layout{}, columns, types, rows))
+	require.Equal(t, "[\n"+
+		`  {"path":"7","score":0.100,"beats":98,"rank":-1,"total":5,"word":"5"},`+"\n"+
+		`  {"path":"","score":null,"beats":1e3,"rank":null,"total":null,"word":"five"},`+"\n"+
+		`  {"path":"x","score":"Inf","beats":"010","rank":1,"total":2.5e-07,"word":""}`+"\n]\n", b.String(),
+		"a number that JSON has no form for is a string, NULL of numbers is null, a computed column is what all its values are")
+	require.True(t, json.Valid(b.Bytes()))
+}
+
 func TestModes(t *testing.T) {
 	for _, mode := range []Mode{Table, Line, CSV, JSON} {
 		parsed, err := ParseMode(mode.String())
@@ -119,6 +133,11 @@ func FuzzPrint(f *testing.F) {
 				require.NoError(t, json.Unmarshal([]byte(out), &objects))
 				require.Len(t, objects, 2)
 				require.Equal(t, string([]rune(value2)), objects[0][string([]rune(name2))])
+				for _, types := range [][]string{{"DOUBLE", "BIGINT"}, {"UNKNOWN", "UNKNOWN"}} {
+					var b bytes.Buffer
+					require.NoError(t, Print(&b, JSON, Layout{}, columns, types, rows))
+					require.True(t, json.Valid(b.Bytes()), b.String())
+				}
 			}
 		}
 	})

@@ -69,11 +69,30 @@ func (s *Shell) Execute(ctx context.Context, statement string, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	return s.print(out, columns, rows)
+	var types []string
+	if s.config.Mode == JSON {
+		if types, err = typesOf(ctx, s.querier, statement, columns); err != nil {
+			return err
+		}
+	}
+	return Print(out, s.config.Mode, s.layout(out), columns, types, rows)
 }
 
-func (s *Shell) print(out io.Writer, columns []string, rows [][]string) error {
-	return Print(out, s.config.Mode, s.layout(out), columns, rows)
+// typesOf returns the type of each column of an answer; of columns of one name the last is in it.
+func typesOf(ctx context.Context, q Querier, statement string, columns []string) ([]string, error) {
+	names, types, err := q.Columns(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]string, len(names))
+	for i, name := range names {
+		byName[name] = types[i]
+	}
+	found := make([]string, len(columns))
+	for i, name := range columns {
+		found[i] = byName[name]
+	}
+	return found, nil
 }
 
 // layout finds what is known of the output.

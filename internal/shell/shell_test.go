@@ -192,3 +192,16 @@ func FuzzComplete(f *testing.F) {
 		require.Equal(t, line[pos:], tail)
 	})
 }
+
+func TestJSONKnowsTheTypesOfAnAnswer(t *testing.T) {
+	h := newHost(t, numbers(2))
+	socket, _ := serve(t, h)
+	client, err := Dial(socket, 0)
+	require.NoError(t, err)
+	defer client.Close()
+	for _, q := range []Querier{h, client} {
+		out, err := session(t, q, JSON, "SELECT n, CAST(n AS text) || 'x' AS word, count(*) AS total, nullif(n, 0) AS n0 FROM numbers;")
+		require.NoError(t, err)
+		require.Equal(t, "[\n  {\"n\":0,\"word\":\"0x\",\"total\":2,\"n0\":\"\"}\n]\n", out)
+	}
+}

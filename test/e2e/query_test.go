@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/test/need"
+	"github.com/beaconwatch/beaconwatch/test/printed"
 )
 
 // run runs beaconwatch.ext to its end and returns it with its exit code.
@@ -31,7 +32,8 @@ func queryAs(t require.TestingT, user *syscall.Credential, s *sensor, sql string
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(out, &rows))
+	rows, err = printed.Rows(out)
+	require.NoError(t, err)
 	return rows
 }
 
@@ -45,9 +47,9 @@ func TestQueryAttaches(t *testing.T) {
 
 	c, code := run(t, nil, append(at, "--json", sql)...)
 	require.Zero(t, code)
-	var rows []map[string]string
-	require.NoError(t, json.Unmarshal([]byte(c.out.String()), &rows))
-	require.Equal(t, []map[string]string{want}, rows)
+	var typed []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(c.out.String()), &typed))
+	require.Equal(t, []map[string]any{{"pid": float64(s.pid()), "level": "L0", "word": "a,b"}}, typed, "numbers are numbers")
 	require.Empty(t, c.errors.String(), "it attached, and has nothing to explain")
 
 	c, code = run(t, nil, append(at, "--csv", sql)...)
@@ -73,8 +75,8 @@ func TestQueryWatchesByItself(t *testing.T) {
 	require.Zero(t, code)
 	require.GreaterOrEqual(t, time.Since(begun), 3*time.Second)
 	require.Equal(t, "No sensor is running: watching with a private one.\nObserving for 3s.\n", c.errors.String())
-	var rows []map[string]string
-	require.NoError(t, json.Unmarshal([]byte(c.out.String()), &rows))
+	rows, err := printed.Rows([]byte(c.out.String()))
+	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	require.Equal(t, "L0", rows[0]["level"])
 	require.Greater(t, number(t, rows[0], "samples"), 5.)

@@ -1,7 +1,6 @@
 package packages
 
 import (
-	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/printed"
 )
 
 const patience = 30 * time.Second
@@ -127,7 +128,8 @@ func (s service) status(t *testing.T) map[string]string {
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		out, err := s.root.command("/usr/bin/beaconwatch.ext", "query", "--json", "SELECT * FROM beacon_sensor_status").Output()
 		require.NoError(c, err)
-		require.NoError(c, json.Unmarshal(out, &rows))
+		rows, err = printed.Rows(out)
+		require.NoError(c, err)
 		require.Len(c, rows, 1)
 		require.NotEqual(c, "none", rows[0]["level"])
 	}, patience, 200*time.Millisecond)
@@ -140,7 +142,8 @@ func (s service) rows(t *testing.T, sql string) (rows []map[string]string) {
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		out, err := s.root.command("/usr/bin/beaconwatch.ext", "query", "--json", sql).Output()
 		require.NoError(c, err)
-		require.NoError(c, json.Unmarshal(out, &rows))
+		rows, err = printed.Rows(out)
+		require.NoError(c, err)
 		require.NotEmpty(c, rows)
 	}, patience, 200*time.Millisecond)
 	return rows

@@ -1,7 +1,6 @@
 package packages
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/test/printed"
 
 	"github.com/beaconwatch/beaconwatch/test/need"
 )
@@ -70,7 +71,8 @@ func levelOf(t *testing.T, binary string, confined bool) map[string]string {
 			(SELECT group_concat(source || ' ' || protocol || ' ' || coalesce(refused_errno, 0)) FROM beacon_sensor_sources WHERE active) AS sources,
 			process_events, last_error FROM beacon_sensor_status`).Output()
 		require.NoError(c, err)
-		require.NoError(c, json.Unmarshal(out, &rows))
+		rows, err = printed.Rows(out)
+		require.NoError(c, err)
 		require.NotEqual(c, "none", rows[0]["level"])
 		require.NotEmpty(c, rows[0]["udp_source"])
 	}, patience, 100*time.Millisecond, "it does not start: %s", &said)

@@ -64,7 +64,7 @@ func TestTheImplantsOfTheTraceAreFoundInSQL(t *testing.T) {
 	require.Contains(t, said, "1183 rows read")
 	found := map[string]map[string]any{}
 	for _, row := range rows {
-		found[fmt.Sprintf("%s %s:%s", row["host"], row["remote_address"], row["remote_port"])] = row
+		found[fmt.Sprintf("%s %s:%v", row["host"], row["remote_address"], row["remote_port"])] = row
 	}
 	for _, want := range []struct {
 		pair            string
