@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 
 // eventFormats turn a candidate into an event, one JSON object a line.
 var eventFormats = map[string]func(export.Row, export.Context) any{
-	"json": func(r export.Row, _ export.Context) any { return r },
+	"json": export.JSON,
 	"ecs":  export.ECS,
 	"ocsf": export.OCSF,
 }
@@ -35,8 +36,9 @@ func exportCommand() *cobra.Command {
 		Short: "Write candidates as events for a SIEM: ECS, OCSF, JSON lines or CSV",
 		Long: `export writes the candidates of the running sensor, or of a private one where none runs, for systems that take no osquery
 results: one JSON object a line in the Elastic Common Schema (ecs), as Detection Findings of the Open Cybersecurity Schema
-Framework (ocsf), as they stand in the table (json), or as CSV. The id of an event is alert_id: the same finding keeps it
-from run to run. Metadata of the detections in the manner of Sigma are among the packs.`,
+Framework (ocsf), as they stand in the table (json: numbers are numbers, what is not known is null), or as CSV; in the last two
+the column host is this host. The id of an event is alert_id: the same finding keeps it from run to run. The time of an ECS
+event is that of the latest check-in. Metadata of the detections in the manner of Sigma are among the packs.`,
 		Example: `  beaconwatch.ext export --format ecs >> candidates.ndjson
   beaconwatch.ext export --format ocsf --least 0.9 --output findings.ndjson
   beaconwatch.ext export --format csv`,
@@ -57,16 +59,23 @@ from run to run. Metadata of the detections in the manner of Sigma are among the
 				return err
 			}
 			defer done()
-			columns, values, err := ask.Query(cmd.Context(),
-				fmt.Sprintf("SELECT * FROM beacon_candidates WHERE score >= %g AND insufficient = 0 ORDER BY %s, evidence DESC", least, bySeverity))
+			sql := fmt.Sprintf("SELECT * FROM beacon_candidates WHERE score >= %g AND insufficient = 0 ORDER BY %s, evidence DESC", least, bySeverity)
+			columns, values, err := ask.Query(cmd.Context(), sql)
 			if err != nil {
 				return err
 			}
-			name, err := os.Hostname()
+			names, types, err := ask.Columns(cmd.Context(), sql)
 			if err != nil {
 				return err
 			}
-			context := export.Context{Host: name, Version: version, Observed: time.Now()}
+			host, err := os.Hostname()
+			if err != nil {
+				return err
+			}
+			context := export.Context{Host: host, Version: version, Observed: time.Now(), Types: map[string]string{}}
+			for i, name := range names {
+				context.Types[name] = types[i]
+			}
 			return writeWhole(output, cmd.OutOrStdout(), func(w io.Writer) error {
 				return writeEvents(w, format, columns, values, context)
 			})
@@ -80,8 +89,13 @@ from run to run. Metadata of the detections in the manner of Sigma are among the
 	return cmd
 }
 
-// writeEvents writes rows in a format, a line each.
+// writeEvents writes rows in a format, a line each. The host is ours wherever a row names none: only recorded traffic does.
 func writeEvents(w io.Writer, format string, columns []string, values [][]string, c export.Context) error {
+	if i := slices.Index(columns, "host"); i >= 0 {
+		for _, v := range values {
+			v[i] = cmp.Or(v[i], c.Host)
+		}
+	}
 	if format == "csv" {
 		out := csv.NewWriter(w)
 		if err := out.Write(columns); err != nil {

@@ -16,6 +16,8 @@ type Context struct {
 	Version string
 	// Observed is when the rows were asked for.
 	Observed time.Time
+	// Types are the osquery types of the columns, by name; what is in none of them is text.
+	Types map[string]string
 }
 
 // object is a JSON object; put leaves out what is empty.

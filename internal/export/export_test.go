@@ -46,7 +46,7 @@ func TestECS(t *testing.T) {
 		want any
 		path []any
 	}{
-		{"2023-11-14T23:15:00.000Z", []any{"@timestamp"}}, {"alert", []any{"event", "kind"}}, {"a1b2", []any{"event", "id"}},
+		{"2023-11-14T23:13:20Z", []any{"@timestamp"}}, {"2023-11-14T23:15:00Z", []any{"event", "created"}}, {"alert", []any{"event", "kind"}}, {"a1b2", []any{"event", "id"}},
 		{"2023-11-14T22:13:20Z", []any{"event", "start"}}, {3.0, []any{"event", "severity"}}, {4711.0, []any{"process", "pid"}},
 		{"/usr/sbin/apache2", []any{"process", "parent", "executable"}}, {"e3b0", []any{"process", "hash", "sha256"}},
 		{"198.51.100.7", []any{"destination", "ip"}}, {443.0, []any{"destination", "port"}}, {"cdn.example", []any{"destination", "domain"}},
@@ -56,6 +56,18 @@ func TestECS(t *testing.T) {
 		require.Equal(t, tt.want, at(t, e, tt.path...), "%v", tt.path)
 	}
 	require.Nil(t, at(t, e, "container"), "what a row does not say is left out")
+}
+
+func TestJSON(t *testing.T) {
+	r := row()
+	r["size_bytes"] = ""
+	c := context
+	c.Types = map[string]string{"score": "DOUBLE", "beats": "BIGINT", "size_bytes": "BIGINT", "expected": "INTEGER", "path": "TEXT"}
+	text, err := json.Marshal(JSON(r, c))
+	require.NoError(t, err)
+	for _, want := range []string{`"score":0.998`, `"beats":100`, `"size_bytes":null`, `"expected":0`, `"path":"/tmp/implant"`, `"alert_id":"a1b2"`} {
+		require.Contains(t, string(text), want)
+	}
 }
 
 func TestOCSF(t *testing.T) {
@@ -79,8 +91,8 @@ func FuzzEvents(f *testing.F) {
 	f.Fuzz(func(t *testing.T, number, ratio, severity, path string) {
 		r := row()
 		r["remote_port"], r["pid"], r["score"], r["evidence"], r["confidence"], r["severity"], r["path"] = number, number, ratio, ratio, ratio, severity, path
-		for _, format := range []func(Row, Context) any{ECS, OCSF} {
-			_, err := json.Marshal(format(r, context))
+		for _, format := range []func(Row, Context) any{ECS, OCSF, JSON} {
+			_, err := json.Marshal(format(r, Context{Types: map[string]string{"remote_port": "INTEGER", "score": "DOUBLE"}}))
 			require.NoError(t, err)
 		}
 	})
