@@ -34,12 +34,12 @@ func beaconCandidates(d Deps) *table.Plugin {
 		bigint("bytes_sent", "Payload bytes sent to this destination since first_seen, retransmissions excluded"),
 		bigint("interval_ms", "Middle of the band of intervals, in milliseconds"),
 		double("jitter", "Relative half-width of the band of intervals, 0 to 0.7"),
-		bigint("size_bytes", "Most frequent payload of a beat, in bytes"),
-		double("size_spread", "Relative half-width of the band of payload sizes"),
+		bigint("size_bytes", "Most frequent payload of a beat, in bytes; NULL if none stands out, or if the source counts no bytes"),
+		double("size_spread", "Relative half-width of the band of payload sizes; NULL as size_bytes"),
 		double("timing_share", "Share of the intervals inside the band, 0 to 1"),
 		double("timing_chance", "Share that would lie in the band by chance, 0 to 1"),
 		double("timing_evidence", "Log-likelihood of the rhythm against chance, in nats, the search paid for"),
-		double("size_share", "Share of the payloads inside the band of sizes, 0 to 1"),
+		double("size_share", "Share of the payloads inside the band of sizes, 0 to 1; NULL as size_bytes"),
 		double("size_evidence", "Log-likelihood of the uniform sizes against chance, in nats"),
 		double("evidence", "All evidence, in nats, without an upper end: rank by this"),
 		double("score", "Calibrated probability that this is a beacon at even odds, 0 to 1"),
@@ -116,10 +116,12 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r["first_seen"], r["last_seen"] = seconds(d.Clock, c.Totals.First), seconds(d.Clock, c.Totals.Last)
 	r["beats"], r["bytes_sent"] = number(res.Beats), number(c.Totals.Bytes)
 	r["interval_ms"], r["jitter"] = millis(res.Interval), rounded(res.Jitter, 3)
-	r["size_bytes"], r["size_spread"] = rounded(res.Size, 0), rounded(res.SizeSpread, 3)
+	if res.Size > 0 {
+		r["size_bytes"], r["size_spread"], r["size_share"] = rounded(res.Size, 0), rounded(res.SizeSpread, 3), rounded(res.SizeShare, 3)
+	}
 	r["timing_share"], r["timing_chance"] = rounded(res.TimingShare, 3), rounded(res.TimingChance, 3)
-	r["timing_evidence"], r["size_share"] = rounded(res.TimingEvidence, 3), rounded(res.SizeShare, 3)
-	r["size_evidence"], r["evidence"] = rounded(res.SizeEvidence, 3), rounded(res.Evidence, 3)
+	r["timing_evidence"], r["size_evidence"] = rounded(res.TimingEvidence, 3), rounded(res.SizeEvidence, 3)
+	r["evidence"] = rounded(res.Evidence, 3)
 	r["score"], r["confidence"] = rounded(res.Score, 3), rounded(res.Confidence, 3)
 	r["insufficient"], r["failed_share"] = flag(res.Insufficient), rounded(res.FailedShare, 3)
 	verdict := &c.Verdict

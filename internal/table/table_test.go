@@ -192,6 +192,24 @@ func TestCandidateRow(t *testing.T) {
 	require.Contains(t, r["reason"], "60 s")
 }
 
+// TestUnknownSizesAreNull: a source without byte counts sees beats of 0 bytes, which is not their size.
+func TestUnknownSizesAreNull(t *testing.T) {
+	d := filled(t)
+	for i := range 20 {
+		d.Store.Record(&history.Key{Program: process.Program{Path: "/usr/bin/datagrams"}}, process.ID{PID: 9}, &send.Send{
+			Socket: send.Socket{Protocol: send.UDP, Remote: netip.MustParseAddrPort("198.51.100.9:53")},
+			Kind:   send.Open, At: boottime.Time((epoch + time.Duration(60*i)) * time.Second), Within: time.Millisecond})
+	}
+	d.Ranker.Refresh()
+	rows := ask(t, d, "beacon_candidates", map[string]string{"path": "/usr/bin/datagrams"})
+	require.Len(t, rows, 1)
+	for _, column := range []string{"size_bytes", "size_spread", "size_share"} {
+		require.Empty(t, rows[0][column], column)
+	}
+	require.Equal(t, "0.000", rows[0]["size_evidence"])
+	require.Equal(t, "60000", rows[0]["interval_ms"])
+}
+
 func TestEqualitiesArePushedDown(t *testing.T) {
 	d := filled(t)
 	for _, name := range []string{"beacon_candidates", "process_outbound_stats", "process_send_history"} {
