@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ func printVerdicts(w io.Writer, e coverage.Evidence) error {
 		case v.Skipped != "":
 			fmt.Fprintf(w, "    %s\n", v.Skipped)
 		case v.Reason != "":
-			fmt.Fprintf(w, "    %s\n", figure.Clip(v.Reason, 112))
+			fmt.Fprintf(w, "    %s\n", strings.Join(figure.Wrap(v.Reason, 112, 1), ""))
 		case !v.Found && v.Promised:
 			fmt.Fprintf(w, "    the guide promises it at this level: see packs/blind-spots.md, and beaconwatch.ext doctor\n")
 		}

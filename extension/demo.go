@@ -61,7 +61,9 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	printCandidates(d.out, rows, status)
+	if err := (listing{rows: 12, lines: 2}).write(d.out, rows, status); err != nil {
+		return err
+	}
 	if !compare(d.out, cast.actors, rows) {
 		return errSilent
 	}

@@ -47,7 +47,7 @@ prints the rule that would make it expected, if a person can vouch for it. ROW i
 				return err
 			}
 			if len(rows) == 0 {
-				return fmt.Errorf("no candidate is %s; three check-ins with one destination make one", args[0])
+				return fmt.Errorf("no candidate is %s; %s", args[0], whenListed)
 			}
 			for _, r := range rows {
 				if err := explain(cmd.OutOrStdout(), r); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,9 +21,9 @@ type query struct {
 	json, csv bool
 }
 
-// candidatesSQL is what query answers without a statement.
-const candidatesSQL = `SELECT score, path, script, remote_address, remote_port, interval_ms, jitter, size_bytes, beats, reason
-FROM beacon_candidates WHERE insufficient = 0 ORDER BY evidence DESC LIMIT 20`
+// candidatesSQL is what query answers without a statement to a program; a person gets a listing of the same rows.
+const candidatesSQL = `SELECT severity, score, evidence, insufficient, expected, rule, path, script, pid, remote_address, remote_port, interval_ms,
+jitter, size_bytes, beats, reason FROM beacon_candidates ORDER BY evidence DESC LIMIT 20`
 
 func queryCommand() *cobra.Command {
 	q := &query{}
@@ -31,7 +32,7 @@ func queryCommand() *cobra.Command {
 		Short: "Ask the running sensor, or watch and then ask",
 		Long: `query runs SQL on the running sensor. Where none runs it watches by itself first, for 30 seconds or as --for says.
 Without SQL it opens a prompt on a terminal (.help there), reads statements from standard input where that is not a
-terminal, and with --for prints the candidates.`,
+terminal, and with --for lists the candidates with the most evidence: grade, rhythm, process, whether a rule expects it, and why.`,
 		Example: `  beaconwatch.ext query
   beaconwatch.ext query --for 60s
   beaconwatch.ext query --json "SELECT * FROM beacon_candidates WHERE score >= 0.5"
@@ -58,7 +59,8 @@ func (q *query) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	statement := strings.Join(args, "")
-	if statement == "" && q.watch > 0 {
+	listed := statement == "" && q.watch > 0
+	if listed {
 		statement = candidatesSQL
 	}
 	prompt := statement == "" && term.IsTerminal(int(os.Stdin.Fd()))
@@ -72,11 +74,27 @@ func (q *query) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer done()
+	if listed && q.mode() == shell.Table {
+		return list(cmd, ask)
+	}
 	sh := shell.New(ask, shell.Config{Mode: q.mode(), Name: "beaconwatch", HistoryFile: historyFile()})
 	if statement == "" {
 		return sh.Run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 	}
 	return sh.Execute(cmd.Context(), statement, cmd.OutOrStdout())
+}
+
+// list prints the candidates with the most evidence for a person.
+func list(cmd *cobra.Command, ask shell.Querier) error {
+	rows, err := rowsOf(cmd.Context(), ask, "SELECT * FROM beacon_candidates ORDER BY evidence DESC LIMIT 20")
+	if err != nil {
+		return err
+	}
+	status, err := rowsOf(cmd.Context(), ask, "SELECT * FROM beacon_sensor_status")
+	if err != nil || len(status) == 0 {
+		return errors.Join(errors.New("the sensor says nothing of itself"), err)
+	}
+	return listing{rows: len(rows), who: true}.write(cmd.OutOrStdout(), rows, status[0])
 }
 
 func (q *query) mode() shell.Mode {

@@ -70,19 +70,33 @@ func ClipLeft(s string, n int) string {
 	return "…" + string(r[len(r)-n+1:])
 }
 
-// Wrap breaks s at spaces into lines of at most width characters, at most so many; the last is clipped.
+// Wrap breaks s at spaces into lines of at most width characters, at most so many, 0 for as many as it takes. What is left over
+// is an ellipsis; a word longer than a line has a longer one to itself. No word is cut: it may be one to copy.
 func Wrap(s string, width, most int) []string {
 	var lines []string
 	for words := strings.Fields(s); len(words) > 0; {
-		if len(lines) == most-1 {
-			return append(lines, Clip(strings.Join(words, " "), width))
+		room := width
+		if last := len(lines) == most-1; last && utf8.RuneCountInString(strings.Join(words, " ")) > width {
+			room -= 2 // for the ellipsis
 		}
 		line, n := words[0], 1
-		for n < len(words) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(words[n]) <= width {
+		for n < len(words) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(words[n]) <= room {
 			line += " " + words[n]
 			n++
 		}
-		lines, words = append(lines, Clip(line, width)), words[n:]
+		words = words[n:]
+		if lines = append(lines, line); len(lines) == most && len(words) > 0 {
+			lines[most-1] += " …"
+			break
+		}
 	}
 	return lines
+}
+
+// Count writes how many there are of something: "1 candidate", "2 candidates".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }

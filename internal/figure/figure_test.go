@@ -31,7 +31,15 @@ func TestClipping(t *testing.T) {
 
 func TestWrap(t *testing.T) {
 	require.Equal(t, []string{"one two", "three"}, Wrap("one two three", 8, 5))
-	require.Equal(t, []string{"one two", "three f…"}, Wrap("one two three four", 8, 2))
-	require.Equal(t, []string{"abcdefg…"}, Wrap("abcdefghijkl", 8, 3))
+	require.Equal(t, []string{"one two", "three …"}, Wrap("one two three four", 8, 2))
+	require.Equal(t, []string{"one two", "three", "four"}, Wrap("one two three four", 8, 0))
+	require.Equal(t, []string{"one", "/a/path/beacon.py", "two"}, Wrap("one /a/path/beacon.py two", 8, 0), "a path is not cut")
+	require.Equal(t, []string{"one two"}, Wrap("one two", 7, 1), "what fits has no ellipsis")
 	require.Empty(t, Wrap("", 8, 3))
+}
+
+func TestCount(t *testing.T) {
+	require.Equal(t, "0 candidates", Count(0, "candidate"))
+	require.Equal(t, "1 candidate", Count(1, "candidate"))
+	require.Equal(t, "2 candidates", Count(2, "candidate"))
 }

@@ -81,6 +81,10 @@ func TestQueryWatchesByItself(t *testing.T) {
 	require.Equal(t, "L0", rows[0]["level"])
 	require.Greater(t, number(t, rows[0], "samples"), 5.)
 
+	c, code = run(t, ns, append(placeIn(room(t)), "query", "--for", "1s")...)
+	require.Zero(t, code)
+	require.Contains(t, c.out.String(), "beacon_candidates, most evidence first (level L0", "a listing, fit for a person")
+
 	s := newSensor(t, ns)
 	c, code = run(t, ns, append(placeIn(s.dir), "query", "--own_sensor", "--for", "1s", "--json", "SELECT pid FROM beacon_sensor_status")...)
 	require.Zero(t, code)
