@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/fleet"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
 	packs "github.com/beaconwatch/beaconwatch/packs/fleet"
@@ -160,15 +161,15 @@ func (p progressing) Query(ctx context.Context, sql string) ([]string, [][]strin
 
 // tellFleet says on standard error what was read.
 func tellFleet(w io.Writer, s fleet.Stats) {
-	fmt.Fprintf(w, "%d lines read, %d rows", s.Lines, s.Rows)
+	fmt.Fprintf(w, "%s read, %s", figure.Count(int(s.Lines), "line"), figure.Count(int(s.Rows), "row"))
 	if s.Duplicates > 0 {
 		fmt.Fprintf(w, ", %d known already", s.Duplicates)
 	}
 	if s.Skipped > 0 {
-		fmt.Fprintf(w, ", %d lines of the status log skipped", s.Skipped)
+		fmt.Fprintf(w, ", %s of the status log skipped", figure.Count(int(s.Skipped), "line"))
 	}
 	if s.Bad > 0 {
-		fmt.Fprintf(w, ", %d bad lines", s.Bad)
+		fmt.Fprintf(w, ", %s", figure.Count(int(s.Bad), "bad line"))
 	}
 	fmt.Fprintln(w)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
@@ -153,7 +154,7 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 
 // tellReplay says on standard error what was read, what was not and why.
 func tellReplay(w io.Writer, s replay.Stats, h history.Stats) {
-	fmt.Fprintf(w, "%d rows read, %d pairs", s.Rows, h.Pairs)
+	fmt.Fprintf(w, "%s read, %s", figure.Count(int(s.Rows), "row"), figure.Count(int(h.Pairs), "pair"))
 	if h.Evictions > 0 {
 		fmt.Fprintf(w, " (%d with the least evidence forgotten: raise --max_pairs)", h.Evictions)
 	}

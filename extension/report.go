@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/config"
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
 	"github.com/beaconwatch/beaconwatch/internal/report"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
@@ -77,7 +78,7 @@ func (r *reporting) run(cmd *cobra.Command, files []string) error {
 	if err := writeWhole(r.output, cmd.OutOrStdout(), func(w io.Writer) error { return report.Write(w, data) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%d candidates in %s\n", len(data.Candidates), r.output)
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s in %s\n", figure.Count(len(data.Candidates), "candidate"), r.output)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/logfile"
 	"github.com/beaconwatch/beaconwatch/internal/replay"
 )
@@ -84,7 +85,7 @@ func (s *score) run(cmd *cobra.Command, args []string) error {
 func (s *score) score(ctx context.Context, flows *replay.FlowReader, out, messages io.Writer) error {
 	var scored atomic.Int64
 	hide := showProgress(messages, func() string {
-		return fmt.Sprintf("scored %d flows%s", scored.Load(), share(flows.Progress()))
+		return fmt.Sprintf("scored %s%s", figure.Count(int(scored.Load()), "flow"), share(flows.Progress()))
 	})
 	err := flows.Map(ctx, s.jobs, out, func() func([]byte, *replay.FlowLine) []byte {
 		return s.worker(&scored)
@@ -102,7 +103,7 @@ func complain(w io.Writer, command string, faults logfile.Faults) error {
 		fmt.Fprintf(w, "beaconwatch.ext: %s %v\n", command, b)
 	}
 	if more := faults.Bad - uint64(len(faults.BadLines)); more > 0 {
-		fmt.Fprintf(w, "beaconwatch.ext: %s: %d more bad lines\n", command, more)
+		fmt.Fprintf(w, "beaconwatch.ext: %s: %s\n", command, figure.Count(int(more), "more bad line"))
 	}
 	if faults.Bad > 0 {
 		return errSilent

@@ -164,7 +164,7 @@ func TestEgressAllowsWhatIsExpected(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Restrict(unit, rows).Write(&b))
 	text := b.String()
-	for _, want := range []string{"would have blocked 1 destinations", "/opt/agent to 203.0.113.5:443, 14.75 KiB in 100 check-ins", "IPAddressDeny=any", "IPAddressAllow=10.0.0.7",
+	for _, want := range []string{"would have blocked 1 destination:", "/opt/agent to 203.0.113.5:443, 14.75 KiB in 100 check-ins", "IPAddressDeny=any", "IPAddressAllow=10.0.0.7",
 		"IPAddressAllow=2001:db8::7", `socket cgroupv2 level 2 "system.slice/agent@one.service"`, "10.0.0.7 . tcp . 443"} {
 		require.Contains(t, text, want)
 	}

@@ -61,7 +61,7 @@ func (e Egress) Write(w io.Writer) error {
 	if len(e.Blocked) == 0 {
 		b.WriteString("# In what was recorded this would have blocked nothing.\n")
 	} else {
-		fmt.Fprintf(&b, "# In what was recorded this would have blocked %d destinations:\n", len(e.Blocked))
+		fmt.Fprintf(&b, "# In what was recorded this would have blocked %s:\n", figure.Count(len(e.Blocked), "destination"))
 	}
 	for _, r := range e.Blocked {
 		fmt.Fprintf(&b, "#   %s to %s:%s, %s in %s check-ins, last %s: %s\n", comment(r["path"]), comment(r["remote_address"]), comment(r["remote_port"]),

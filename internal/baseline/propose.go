@@ -132,9 +132,9 @@ func propose(rows []Row) Proposal {
 		p.Destinations = p.Destinations[:mostDestinations]
 	}
 	since, until := slices.MinFunc(rows, older), slices.MaxFunc(rows, later)
-	p.Evidence = append(p.Evidence, fmt.Sprintf("%.0f check-ins with %d destinations from %s to %s", beats, len(rows), day(since["first_seen"]), day(until["last_seen"])))
+	p.Evidence = append(p.Evidence, fmt.Sprintf("%s with %s from %s to %s", figure.Count(int(beats), "check-in"), figure.Count(len(rows), "destination"), day(since["first_seen"]), day(until["last_seen"])))
 	if delete(hosts, ""); len(hosts) > 0 {
-		p.Evidence = append(p.Evidence, fmt.Sprintf("seen on %d hosts", len(hosts)))
+		p.Evidence = append(p.Evidence, "seen on "+figure.Count(len(hosts), "host"))
 	}
 	p.Evidence = append(p.Evidence, first["reason"])
 	return p
