@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,6 +147,16 @@ func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source stri
 	if err != nil {
 		return data, err
 	}
+	if len(rows) == r.limit {
+		if data.Graded, err = graded(ctx, ask, r.least); err != nil {
+			return data, err
+		}
+	}
+	if live {
+		if err := markEnded(ctx, ask, rows); err != nil {
+			return data, err
+		}
+	}
 	for _, row := range rows {
 		c := report.Candidate{Row: row}
 		if c.Bursts, err = bursts(ctx, ask, row); err != nil {
@@ -156,15 +167,42 @@ func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source stri
 	return data, nil
 }
 
+// graded counts the candidates of a report by severity, as if it had no limit.
+func graded(ctx context.Context, ask shell.Querier, least float64) (map[string]int, error) {
+	rows, err := rowsOf(ctx, ask, fmt.Sprintf("SELECT severity, count(*) AS n FROM beacon_candidates WHERE score >= %g AND insufficient = 0 GROUP BY severity", least))
+	if err != nil {
+		return nil, err
+	}
+	count := map[string]int{}
+	for _, row := range rows {
+		count[row["severity"]] = int(figure.Number(row["n"]))
+	}
+	return count, nil
+}
+
+// markEnded says of rows whose process has ended that it has.
+func markEnded(ctx context.Context, ask shell.Querier, rows []map[string]string) error {
+	found, err := rowsOf(ctx, ask, "SELECT DISTINCT pid, start_time FROM process_outbound_stats WHERE exited = 1")
+	if err != nil {
+		return err
+	}
+	gone := map[[2]string]bool{}
+	for _, p := range found {
+		gone[[2]string{p["pid"], p["start_time"]}] = true
+	}
+	for _, row := range rows {
+		if gone[[2]string{row["pid"], row["start_time"]}] {
+			row["exited"] = "1"
+		}
+	}
+	return nil
+}
+
 // bursts are the micro-bursts of a candidate's series, in order.
 func bursts(ctx context.Context, ask shell.Querier, row report.Row) ([]report.Burst, error) {
-	where := "path = " + sqlText(row["path"])
-	if row["scope"] == "process" {
-		where += " AND substr(signature, 1, " + fmt.Sprint(len([]rune(row["signature"]))-1) + ") = " + sqlText(strings.TrimSuffix(row["signature"], "*"))
-	} else {
-		where += " AND remote_address = " + sqlText(row["remote_address"]) + " AND signature = " + sqlText(row["signature"])
-	}
-	found, err := rowsOf(ctx, ask, "SELECT time_ms, bytes FROM process_send_history WHERE "+where+" ORDER BY time_ms")
+	// what came since the row was made is not what it speaks of
+	found, err := rowsOf(ctx, ask, "SELECT time_ms, bytes FROM process_send_history WHERE "+report.History(row)+
+		" AND time <= "+cmp.Or(row["last_seen"], "time")+" ORDER BY time_ms")
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,10 @@ func (r *reporting) ofFleet(cmd *cobra.Command, files []string) (data report.Dat
 	if err != nil {
 		return data, err
 	}
-	data.Source, data.Considered = fmt.Sprintf("result logs %s", strings.Join(files, ", ")), len(rows)
+	data.Source, data.Considered, data.Graded = fmt.Sprintf("result logs %s", strings.Join(files, ", ")), len(rows), map[string]int{}
+	for _, row := range rows {
+		data.Graded[row["severity"]]++
+	}
 	for _, row := range rows[:min(len(rows), r.limit)] {
 		data.Candidates = append(data.Candidates, report.Candidate{Row: row})
 	}

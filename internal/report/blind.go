@@ -71,7 +71,9 @@ func caveats(r Row) []string {
 	}
 	add(r["insufficient"] == "1", "There are too few check-ins for this jitter to conclude anything yet.")
 	add(r["path"] == "" && r["host"] == "", "The process could not be found: the socket was gone before its owner was looked for.")
-	add(r["quality"] == "inferred", "Opens and closes were seen, not sends: sizes are unknown.")
+	sized := figure.Number(r["size_bytes"]) > 0
+	add(r["quality"] == "inferred" && !sized, "Opens and closes were seen, not sends: sizes are unknown.")
+	add(r["quality"] == "inferred" && sized, "Some check-ins were told by opens and closes alone: the sizes are those of the others.")
 	add(r["quality"] == "aggregated", "Several sends may stand in one report: sizes are upper bounds.")
 	interval, resolution := figure.Number(r["interval_ms"]), figure.Number(r["resolution_ms"])
 	add(interval > 0 && resolution*10 > interval, "The clock of the source is coarse beside the interval: part of the regularity may be its own.")

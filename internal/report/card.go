@@ -32,7 +32,7 @@ type card struct {
 
 type fact struct{ Name, Value string }
 
-type ancestor struct{ Path, Cmdline string }
+type ancestor struct{ PID, Path, Cmdline string }
 
 type code struct{ Code, Weight, Meaning string }
 
@@ -53,7 +53,7 @@ func newCard(number int, c *Candidate, codes map[string]string) (card, error) {
 	v.Blind = caveats(r)
 	v.Steps = steps(r)
 	var err error
-	if v.Timeline, v.TimelineText, err = timeline(c.Bursts); err != nil {
+	if v.Timeline, v.TimelineText, err = timeline(c.Bursts, r["beats"]); err != nil {
 		return v, err
 	}
 	if v.Intervals, v.IntervalsText, err = intervals(c.Bursts, r); err != nil {
@@ -122,7 +122,7 @@ func facts(r Row) []fact {
 	add("sent in all", figure.Bytes(figure.Number(r["bytes_sent"])))
 	add("attempts that failed", share("failed_share"))
 	add("processes", r["process_count"])
-	add("process", r["pid"])
+	add("process", strings.TrimSpace(r["pid"]+map[bool]string{true: " (has ended)"}[ended(r)]))
 	add("user", r["username"])
 	add("unit", r["systemd_unit"])
 	add("container", strings.Join(strings.Fields(r["container_runtime"]+" "+r["container_name"]+" "+r["container_id"]+" "+r["container_image"]), " "))
@@ -145,8 +145,8 @@ func said(flag string) string {
 // tree is the process and its ancestors, oldest first.
 func tree(r Row) []ancestor {
 	var all []ancestor
-	for _, a := range []ancestor{{r["grandparent_path"], r["grandparent_cmdline"]}, {r["parent_path"], r["parent_cmdline"]},
-		{r["path"], r["cmdline"]}} {
+	for _, a := range []ancestor{{"", r["grandparent_path"], r["grandparent_cmdline"]}, {r["parent"], r["parent_path"], r["parent_cmdline"]},
+		{r["pid"], r["path"], r["cmdline"]}} {
 		if a.Path != "" || a.Cmdline != "" {
 			all = append(all, a)
 		}

@@ -11,8 +11,11 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// bins of a histogram.
-const bins = 32
+const (
+	bins             = 32
+	widthOfHistogram = 250 // points
+	leastBand        = 6   // points that a band is drawn wide at least
+)
 
 // intervals draws how often which gap occurred, with the band that the verdict rests on.
 func intervals(bursts []Burst, r Row) (template.HTML, string, error) {
@@ -25,9 +28,9 @@ func intervals(bursts []Burst, r Row) (template.HTML, string, error) {
 	if svg == "" || err != nil {
 		return "", "", err
 	}
-	text := fmt.Sprintf("%d gaps between micro-bursts", len(gaps))
+	text := "no band holds more gaps than chance would"
 	if middle > 0 {
-		text = fmt.Sprintf("%s; band %s ± %.0f %% holds %.0f %% of the gaps between check-ins, %.0f %% by chance", text,
+		text = fmt.Sprintf("band %s ± %.0f %% holds %.0f %% of the gaps between check-ins, %.0f %% by chance",
 			figure.Duration(time.Duration(middle)*time.Millisecond), 100*width, 100*figure.Number(r["timing_share"]), 100*figure.Number(r["timing_chance"]))
 	}
 	return svg, text, nil
@@ -44,14 +47,14 @@ func sizes(bursts []Burst, r Row) (template.HTML, string, error) {
 	if svg == "" || err != nil {
 		return "", "", err
 	}
-	text := fmt.Sprintf("%d payloads of micro-bursts", len(payloads))
+	text := "no size stands out"
 	if middle > 0 {
-		text = fmt.Sprintf("%s; band %s ± %.0f %% holds %.0f %% of the check-ins", text, figure.Bytes(middle), 100*width, 100*figure.Number(r["size_share"]))
+		text = fmt.Sprintf("band %s ± %.0f %% holds %.0f %% of the check-ins", figure.Bytes(middle), 100*width, 100*figure.Number(r["size_share"]))
 	}
 	return svg, text, nil
 }
 
-// histogram draws values, with the band middle·(1±width) behind them if there is one. What lies beyond most values, or far
+// histogram draws values, with the band middle·(1±width) behind and above them if there is one: however narrow, it is seen. What lies beyond most values, or far
 // beyond the band, is counted in the last bar.
 func histogram(values []float64, middle, width float64, format func(float64) string) (template.HTML, error) {
 	if len(values) < 2 {
@@ -78,10 +81,10 @@ func histogram(values []float64, middle, width float64, format func(float64) str
 	p := axes(0, high, format)
 	p.Y.Max = slices.Max(counts)
 	if middle > 0 {
-		low, up := middle*(1-width), middle*(1+width)
-		least := high / 200 // a band without width is still seen
-		p.Add(bars{color: bandColor, boxes: []box{{max(low-least, 0), math.Min(up+least, high), p.Y.Max}}})
+		p.Y.Max *= 1.25 // the band stands above the bars that hide it
+		half := max(middle*width, high*leastBand/(2*widthOfHistogram))
+		p.Add(bars{color: bandColor, boxes: []box{{max(middle-half, 0), math.Min(middle+half, high), p.Y.Max}}})
 	}
 	p.Add(bar)
-	return picture(p, vg.Points(250), vg.Points(80))
+	return picture(p, vg.Points(widthOfHistogram), vg.Points(80))
 }

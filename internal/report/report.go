@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Row is one row of a table, by column.
+// Row is one row of a table, by column. A candidate may have one more, exited: 1 if its process is known to have ended.
 type Row = map[string]string
 
 // Data is what a report is of.
@@ -28,8 +28,10 @@ type Data struct {
 	Sources []Row
 	// Candidates are in the order in which they are to be read.
 	Candidates []Candidate
-	// Considered is how many candidates there are in all.
+	// Considered is how many candidates there are in all. Graded counts those of each severity that would be in the report if it had
+	// room for all; nil if these are all.
 	Considered int
+	Graded     map[string]int
 	// Codes explains reason codes and suspicions, by code; unknown ones are shown as they are.
 	Codes map[string]string
 }
@@ -61,7 +63,10 @@ type view struct {
 	Style      template.CSS
 	When       string
 	Cards      []card
+	Groups     []group
 	Grades     []grade
+	Fit        int // candidates fit to be shown, those included that found no room
+	Words      []fact
 	Level      string
 	Blind      []string
 	Techniques []technique
@@ -70,7 +75,7 @@ type view struct {
 // Write writes the report. Pictures are drawn on all cores.
 func Write(w io.Writer, d Data) error {
 	v := view{Data: d, Style: template.CSS(styleText), When: d.Generated.UTC().Format("2006-01-02 15:04:05 UTC"),
-		Cards: make([]card, len(d.Candidates)), Level: d.Status["level"], Techniques: techniques}
+		Cards: make([]card, len(d.Candidates)), Level: d.Status["level"], Techniques: techniques, Words: words}
 	v.Blind = blindSpots(d)
 	var drawing sync.WaitGroup
 	next := make(chan int)
@@ -95,37 +100,13 @@ func Write(w io.Writer, d Data) error {
 	if failed != nil {
 		return failed
 	}
-	v.Grades = grades(v.Cards)
+	v.Groups = groups(v.Cards)
+	v.Grades, v.Fit = grades(d)
 	out := bufio.NewWriterSize(w, 64<<10)
 	if err := page.Execute(out, v); err != nil {
 		return err
 	}
 	return out.Flush()
-}
-
-// grade is a severity and how many candidates have it.
-type grade struct {
-	Severity string
-	Count    int
-}
-
-// severities, worst first. Candidates of recorded traffic, where no process is known, have none.
-var severities = []string{"high", "medium", "low", "info", ""}
-
-func grades(cards []card) []grade {
-	var all []grade
-	for _, s := range severities {
-		n := 0
-		for _, c := range cards {
-			if c.Severity == s {
-				n++
-			}
-		}
-		if n > 0 {
-			all = append(all, grade{word(s, "ungraded"), n})
-		}
-	}
-	return all
 }
 
 func word(s, otherwise string) string {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +30,7 @@ func many(candidates, checkins int) Data {
 			"score": "0.998", "evidence": "51.221", "confidence": "0.98", "first_seen": "1700000000", "last_seen": "1700060000", "bytes_sent": "151000",
 			"username": "vendor", "systemd_unit": "vendor-agent.service", "network_facing": "-1", "expected": "0", "quality": "exact", "resolution_ms": "1",
 			"sha256":    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-			"signature": "/usr/lib/vendor/agent tcp://198.51.100.7:443", "suspicions": "no_package=2", "reason_codes": "regular_timing,uniform_sizes",
+			"signature": fmt.Sprintf("/usr/lib/vendor/agent-%d tcp://198.51.100.7:443", i), "uid": "7", "parent": "3", "suspicions": "no_package=2", "reason_codes": "regular_timing,uniform_sizes",
 			"reason": "94 % of 212 gaps within ±20 % of 60 s, 31 % by chance; 97 % of payloads 151 ± 3 bytes"}}
 		at := int64(1_700_000_000_000)
 		for range checkins {
@@ -49,12 +51,107 @@ func written(t testing.TB, d Data) string {
 func TestReportTellsWhatTheRowsSay(t *testing.T) {
 	page := written(t, many(4, 200))
 	for _, text := range []string{"host web-1", "<b>1</b> high", "/usr/lib/vendor/agent-0", "94 % of 212 gaps", "198.51.100.7:443", "60 s ± 20 %", "151 B",
-		"check-ins come at even intervals", "no_package</code> <span class=\"soft\">(weight 2)", "attack.mitre.org/techniques/T1030/", "beaconwatch.ext explain 1000",
+		"check-ins come at even intervals", "no_package</code> <span class=\"soft\">(weight 2)", "attack.mitre.org/techniques/T1030/", "beaconwatch.ext explain &#39;/usr/lib/vendor/agent-0 tcp://198.51.100.7:443&#39;",
 		"31 % by chance", "200 check-ins in", "sizes of encrypted traffic are sizes of ciphertext", "/usr/lib/systemd/systemd"} {
 		require.True(t, strings.Contains(page, text), text)
 	}
 	require.Equal(t, 12, strings.Count(page, "<svg "), "timeline, intervals and sizes of four")
 	require.True(t, strings.Contains(page, "var(--band)"), "the band is drawn")
+}
+
+// TestSummaryCountsWhatFoundNoRoom: a limit on the cards is none on the count.
+func TestSummaryCountsWhatFoundNoRoom(t *testing.T) {
+	d := many(4, 20)
+	require.NotContains(t, written(t, d), "of them shown", "all are")
+	d.Graded = map[string]int{"high": 528, "medium": 1}
+	require.Contains(t, written(t, d), "<b>528</b> high, <b>1</b> medium, the first 4 of them shown")
+}
+
+func TestSummaryHasOneLineForAProgram(t *testing.T) {
+	d := many(1, 20)
+	for i := range 96 {
+		row := maps.Clone(d.Candidates[0].Row)
+		row["remote_address"] = fmt.Sprintf("203.0.113.%d", i)
+		d.Candidates = append(d.Candidates, Candidate{Row: row})
+	}
+	page := written(t, d)
+	require.Equal(t, 1, strings.Count(page, `<td class="severity high">`))
+	require.Contains(t, page, "<summary>and 96 more</summary>")
+	require.Contains(t, page, `<a href="#c97">203.0.113.95:443</a>`)
+}
+
+// TestCardDoesNotContradictItself: sizes that were seen are not unknown, and one count of check-ins is told, not four.
+func TestCardDoesNotContradictItself(t *testing.T) {
+	d := many(1, 97)
+	d.Candidates[0].Row["quality"], d.Candidates[0].Row["beats"] = "inferred", "95"
+	page := written(t, d)
+	require.NotContains(t, page, "sizes are unknown")
+	require.Contains(t, page, "97 bursts of sends, judged as 95 check-ins, in ")
+	require.NotContains(t, page, "96 gaps")
+	require.NotContains(t, page, "97 payloads")
+	d.Candidates[0].Row["size_bytes"] = ""
+	require.Contains(t, written(t, d), "sizes are unknown")
+}
+
+// TestStepsOfAProcessThatIsGone lead to what is there still.
+func TestStepsOfAProcessThatIsGone(t *testing.T) {
+	r := many(1, 20).Candidates[0].Row
+	commands := func() (all string) {
+		for _, s := range steps(r) {
+			all += s.Command + "\n"
+		}
+		return all
+	}
+	require.Contains(t, commands(), "/proc/1000/exe")
+	for column, value := range map[string]string{"exited": "1", "process_count": "20"} {
+		r[column] = value
+		require.NotContains(t, commands(), "1000", column)
+		require.Contains(t, commands(), "/proc/3/exe", "its parent")
+		require.Contains(t, commands(), "cp -p '/usr/lib/vendor/agent-0' evidence.exe")
+		delete(r, column)
+	}
+	r["process_count"] = "2"
+	require.Contains(t, commands(), "/proc/1000/exe", "one that was restarted is there")
+	page := written(t, Data{Candidates: []Candidate{{Row: r}}})
+	require.Contains(t, page, "<li>3 <code>/usr/lib/systemd/systemd</code>", "the parent has a PID")
+}
+
+// TestHistoryIsThatOfOneCandidate: of two scripts, or two ports, at one address each has its own.
+func TestHistoryIsThatOfOneCandidate(t *testing.T) {
+	r := Row{"path": "/usr/bin/python3", "uid": "7", "remote_address": "127.0.0.1", "signature": "/usr/bin/python3 /it's.py tcp://127.0.0.1:9997"}
+	require.Equal(t, "path = '/usr/bin/python3' AND uid = 7 AND remote_address = '127.0.0.1' AND signature = '/usr/bin/python3 /it''s.py tcp://127.0.0.1:9997'", History(r))
+	r["scope"], r["signature"], r["uid"] = "process", "/ünt *", "7 OR 1"
+	require.Equal(t, "path = '/usr/bin/python3' AND substr(signature, 1, 5) = '/ünt '", History(r))
+}
+
+// TestABandIsSeenHoweverNarrow: bars do not hide it.
+func TestABandIsSeenHoweverNarrow(t *testing.T) {
+	values := make([]float64, 100)
+	for i := range values {
+		values[i] = 60_000
+	}
+	svg, err := histogram(values, 60_000, 0, func(float64) string { return "" })
+	require.NoError(t, err)
+	shapes := map[string][4]int{} // left, bottom, top, right
+	for _, m := range regexp.MustCompile(`<path d="M(\d+),(\d+)L\d+,(\d+)L(\d+),[^"]*"[^>]*var\(--(bar|band)\)`).FindAllStringSubmatch(string(svg), -1) {
+		var s [4]int
+		for i := range s {
+			s[i], err = strconv.Atoi(m[i+1])
+			require.NoError(t, err)
+		}
+		shapes[m[5]] = s
+	}
+	require.Len(t, shapes, 2, svg)
+	bar, band := shapes["bar"], shapes["band"]
+	require.GreaterOrEqual(t, band[3]-band[0], 5, "wide enough")
+	require.GreaterOrEqual(t, band[2]-bar[2], 8, "it stands above the bar")
+}
+
+func TestWordsAreExplained(t *testing.T) {
+	page := written(t, many(1, 20))
+	for _, word := range []string{"score", "evidence", "nat", "confidence"} {
+		require.Contains(t, page, "<dt>"+word+"</dt>")
+	}
 }
 
 func TestReportLoadsNothing(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 // columns is how many moments the timeline can tell apart: with more check-ins each column shows the largest of its own.
 const columns = 220
 
-// timeline draws when check-ins began and how much each sent.
-func timeline(bursts []Burst) (template.HTML, string, error) {
+// timeline draws when micro-bursts began and how much each sent; beats is how many check-ins the verdict made of them.
+func timeline(bursts []Burst, beats string) (template.HTML, string, error) {
 	if len(bursts) < 2 {
 		return "", "", nil
 	}
@@ -42,9 +42,17 @@ func timeline(bursts []Burst) (template.HTML, string, error) {
 	p.Y.Max = max(slices.Max(largest), 1)
 	p.Add(marks)
 	svg, err := picture(p, vg.Points(520), vg.Points(70))
-	text := fmt.Sprintf("%d check-ins in %s, from %s to %s UTC", len(bursts), figure.Duration(time.Duration(width)*time.Millisecond),
+	text := fmt.Sprintf("%s in %s, from %s to %s UTC", counted(len(bursts), int(figure.Number(beats))), figure.Duration(time.Duration(width)*time.Millisecond),
 		time.UnixMilli(first).UTC().Format(time.DateTime), time.UnixMilli(last).UTC().Format(time.DateTime))
 	return svg, text, err
+}
+
+// counted says how many micro-bursts there are, in the word of the verdict where that counted as many.
+func counted(bursts, beats int) string {
+	if bursts == beats || beats == 0 {
+		return figure.Count(bursts, "check-in")
+	}
+	return fmt.Sprintf("%s of sends, judged as %s,", figure.Count(bursts, "burst"), figure.Count(beats, "check-in"))
 }
 
 // clockFormat shows of a moment what differs within so many milliseconds.
