@@ -155,6 +155,10 @@ func explainRule(b *strings.Builder, r map[string]string) {
 		b.WriteString("\nNo rule can name it: its process could not be found.\n")
 		return
 	}
+	if p := proposals[0]; p.Refused != "" {
+		fmt.Fprintf(b, "\nNo rule can make it expected\n  %s.\n  Instead: %s.\n", p.Refused, p.Instead)
+		return
+	}
 	b.WriteString("\nThe rule that would make it expected, if you can vouch for it\n\n")
 	_ = baseline.Write(b, proposals) // a strings.Builder takes everything
 }

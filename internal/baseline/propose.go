@@ -27,9 +27,9 @@ type Proposal struct {
 	Evidence, Risk []string
 	// Covered names the rule that makes all of it expected already; empty if none does.
 	Covered string
-	// Refused says why no rule can be written; then there are no destinations.
-	Refused string
-	Rows    []Row
+	// Refused says why no rule can make it expected, Instead what to do about that; empty if one can.
+	Refused, Instead string
+	Rows             []Row
 }
 
 // Criterion is one key of a rule's program.
@@ -105,7 +105,7 @@ func propose(rows []Row) Proposal {
 	add("user", first["username"])
 	p.Covered = covering(rows)
 	p.Risk = risks(rows)
-	p.Refused = refusal(first)
+	p.Refused, p.Instead = refusal(first)
 	hosts := map[string]bool{}
 	beats := 0.0
 	for _, r := range rows {
@@ -120,10 +120,8 @@ func propose(rows []Row) Proposal {
 			}
 			p.Longest = max(p.Longest, high)
 		}
-		if p.Refused == "" {
-			if d := destinationText(r); !slices.Contains(p.Destinations, d) {
-				p.Destinations = append(p.Destinations, d)
-			}
+		if d := destinationText(r); !slices.Contains(p.Destinations, d) {
+			p.Destinations = append(p.Destinations, d)
 		}
 	}
 	slices.Sort(p.Destinations)
@@ -137,6 +135,9 @@ func propose(rows []Row) Proposal {
 		p.Evidence = append(p.Evidence, "seen on "+figure.Count(len(hosts), "host"))
 	}
 	p.Evidence = append(p.Evidence, first["reason"])
+	if p.Refused == "" {
+		p.try()
+	}
 	return p
 }
 
@@ -178,23 +179,6 @@ func risks(rows []Row) []string {
 	return all
 }
 
-// refusal says why nobody should sign a rule for the program.
-func refusal(r Row) string {
-	switch {
-	case strings.HasPrefix(r["path"], "/memfd:"), strings.HasSuffix(r["path"], " (deleted)"):
-		return "its executable is no file any more: the path does not say what runs"
-	case slices.Contains([]string{"-c", "-e", "-r"}, r["script"]):
-		return "it is inline code of an interpreter: there is no script to name"
-	case hasWord(r["suspicions"], "world_writable_path"):
-		return "it runs from a directory where anybody may put a program"
-	case r["container_id"] != "" && r["container_image"] == "" && containerOf(r) == "":
-		return "it runs in a container of which neither image nor name is known: name its control group, or the path means a file of the host"
-	case r["script"] == "" && hasWord(r["reason_codes"], "general_purpose_tool") && (r["destination_class"] == "public" && r["remote_hostname"] == ""):
-		return "it is a general-purpose tool and its destination is a bare public address: a rule would expect whoever uses it"
-	}
-	return ""
-}
-
 // destinationText is an item of a rule's destinations: by name where this host has looked one up, else by address.
 func destinationText(r Row) string {
 	protocol := ""
@@ -221,7 +205,7 @@ func ruleName(r Row) string {
 	if name = strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "-"); name == "" {
 		name = "program"
 	}
-	return figure.Clip(name, 40)
+	return strings.Trim(name[:min(len(name), 40)], "-")
 }
 
 // quote writes a YAML string that is one whatever it holds.
@@ -246,11 +230,12 @@ func Write(w io.Writer, proposals []Proposal) error {
 			fmt.Fprintf(&b, "  # risk: %s\n", comment(r))
 		}
 		if p.Refused != "" {
-			fmt.Fprintf(&b, "  # %s: no rule is proposed: %s\n", comment(p.Program[0].Value), p.Refused)
+			fmt.Fprintf(&b, "  # %s: no rule is proposed: %s\n", comment(p.Program[0].Value), comment(p.Refused))
+			fmt.Fprintf(&b, "  # instead: %s\n", p.Instead)
 			continue
 		}
 		open++
-		p.write(&b)
+		p.write(&b, "", "", "")
 	}
 	if open == 0 {
 		b.WriteString("  []\n")
@@ -259,8 +244,10 @@ func Write(w io.Writer, proposals []Proposal) error {
 	return err
 }
 
-func (p *Proposal) write(b *strings.Builder) {
-	fmt.Fprintf(b, "  - name: %s\n    comment: \"\"    # why it talks\n    owner: \"\"      # whom to ask\n    expires: \"\"    # the last day it holds, such as 2027-06-30\n    verdict: expected\n    program:\n", p.Name)
+// write writes the rule with what only a person can say: why, whom to ask, and until when.
+func (p *Proposal) write(b *strings.Builder, why, owner, expires string) {
+	fmt.Fprintf(b, "  - name: %s\n    comment: %q    # why it talks\n    owner: %q      # whom to ask\n    expires: %q    # the last day it holds, such as 2027-06-30\n    verdict: expected\n    program:\n",
+		p.Name, why, owner, expires)
 	for _, c := range p.Program {
 		fmt.Fprintf(b, "      %s: %s\n", c.Key, quote(c.Value))
 	}
