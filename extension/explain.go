@@ -22,7 +22,9 @@ func explainCommand() *cobra.Command {
 		Use:   "explain PID|ROW",
 		Short: "Say why a pair has its score and grade, what would change it, and which rule would make it expected",
 		Long: `explain says of each candidate of a process, or of one row, what its score and its grade rest on, what would change them, and
-prints the rule that would make it expected, if a person can vouch for it. ROW is a rank, as #1, an alert_id or a signature.`,
+prints the rule that would make it expected, if a person can vouch for it, or why none can. ROW is a rank, as #1, an alert_id or a
+signature, which is program, script, control group or container (after @) and destination. A PID may be that of any process of
+the pair, also of one that has ended.`,
 		Example: `  beaconwatch.ext explain 4711
   beaconwatch.ext explain '#1'
   beaconwatch.ext explain '/opt/agent tcp://198.51.100.7:443'`,
@@ -69,7 +71,8 @@ func whichRow(word string) string {
 		}
 	}
 	if pid, err := strconv.Atoi(word); err == nil {
-		return fmt.Sprintf("pid = %d", pid)
+		// the process that sent last is in the row; one that sent before, as those of a one-shot sender, is in the statistics
+		return fmt.Sprintf("pid = %d OR (path, script, uid, remote_address, remote_port) IN (SELECT path, script, uid, remote_address, remote_port FROM process_outbound_stats WHERE pid = %d)", pid, pid)
 	}
 	return "signature = " + sqlText(word) + " OR alert_id = " + sqlText(word)
 }
@@ -77,7 +80,12 @@ func whichRow(word string) string {
 // explain writes what one row rests on.
 func explain(w io.Writer, r map[string]string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  score %s, evidence %s nats, severity %s, expected %s\n  %s\n", r["signature"], r["score"], r["evidence"], r["severity"], r["expected"], r["reason"])
+	fmt.Fprintf(&b, "%s\n", r["signature"])
+	if at := strings.Index(r["signature"], " @"); at >= 0 {
+		workload, _, _ := strings.Cut(r["signature"][at+1:], " ")
+		fmt.Fprintf(&b, "  %s: the control group or container it runs in; the same program in another is another candidate\n", workload)
+	}
+	fmt.Fprintf(&b, "  score %s, evidence %s nats, severity %s, expected %s\n  %s\n", r["score"], r["evidence"], r["severity"], r["expected"], r["reason"])
 	explainScore(&b, r)
 	explainGrade(&b, r)
 	explainRule(&b, r)
@@ -103,7 +111,7 @@ func explainScore(b *strings.Builder, r map[string]string) {
 	if n(r["failed_share"]) > 0 {
 		fmt.Fprintf(b, "  %.0f %% of the attempts never connected.\n", 100*n(r["failed_share"]))
 	}
-	fmt.Fprintf(b, "  together, each with its weight: %s nats of evidence, which is a score of %s.\n", r["evidence"], r["score"])
+	explainSum(b, r)
 	b.WriteString("What would change it\n")
 	least := beacon.SufficientBeats(n(r["jitter"]))
 	switch beats := int(n(r["beats"])); {
@@ -138,12 +146,29 @@ func explainGrade(b *strings.Builder, r map[string]string) {
 		b.WriteString("  nothing speaks against the program but its rhythm: never above low.\n")
 	}
 	b.WriteString("What would change it\n")
-	for i, name := range names {
-		without := inventory.WouldBe(rhythm, slices.Delete(slices.Clone(weights), i, i+1)...)
-		fmt.Fprintf(b, "  without %s it would be %s\n", name, without)
+	for _, change := range changes(rhythm, names, weights) {
+		fmt.Fprintf(b, "  %s\n", change)
 	}
 	noRhythm := inventory.WouldBe(inventory.Rhythm{}, weights...)
 	fmt.Fprintf(b, "  without a rhythm it would be %s; a rule that covers program, destination and period makes it info\n", noRhythm)
+}
+
+// changes says which suspicions would have to be gone for another grade: each that would do alone, or else how many of the
+// heaviest it takes. Names and weights are in order, the heaviest first.
+func changes(rhythm inventory.Rhythm, names []string, weights []int) []string {
+	now := inventory.WouldBe(rhythm, weights...)
+	var all []string
+	for i, name := range names {
+		if without := inventory.WouldBe(rhythm, slices.Delete(slices.Clone(weights), i, i+1)...); without != now {
+			all = append(all, fmt.Sprintf("without %s it would be %s", name, without))
+		}
+	}
+	for n := 2; len(all) == 0 && n <= len(names); n++ {
+		if without := inventory.WouldBe(rhythm, weights[n:]...); without != now {
+			return []string{fmt.Sprintf("no suspicion alone: without %s it would be %s", strings.Join(names[:n], ", "), without)}
+		}
+	}
+	return all
 }
 
 func explainRule(b *strings.Builder, r map[string]string) {
