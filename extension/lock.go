@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,4 +32,31 @@ func lockState(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("state directory: lock %s: %w", f.Name(), err)
 	}
 	return f, nil
+}
+
+// announce writes into the lock where its holder serves SQL, for whoever finds it taken.
+func announce(lock *os.File, socket string) error {
+	err := lock.Truncate(0)
+	if err == nil {
+		_, err = lock.WriteAt([]byte(socket+"\n"), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return nil
+}
+
+// announced is where the holder of the lock serves SQL, otherwise if it has not said so.
+func announced(dir, otherwise string) string {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return otherwise
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, unix.PathMax))
+	socket := strings.TrimSuffix(string(text), "\n")
+	if err != nil || !filepath.IsAbs(socket) {
+		return otherwise
+	}
+	return socket
 }

@@ -55,6 +55,9 @@ func (s *serve) run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
+	if err := announce(lock, cfg.ListenSocket); err != nil {
+		return err
+	}
 	return s.sense(ctx, cfg, log)
 }
 
@@ -105,15 +108,20 @@ func (s *serve) listen(ctx context.Context, host *sqlhost.Host, socket string, l
 
 // relay answers osquery from the sensor that is already running. Without an osquery there is nothing to do.
 func (s *serve) relay(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	socket := announced(cfg.StateDir, cfg.ListenSocket)
 	if s.socket == "" {
-		return errors.New("a sensor is already running here; ask it with: beaconwatch.ext query")
+		ask := "beaconwatch.ext query"
+		if usual, _ := defaultPaths(); socket != usual {
+			ask += " --listen_socket " + socket
+		}
+		return errors.New("a sensor is already running here; ask it with: " + ask)
 	}
 	reg := s.registrar(log)
 	for _, p := range table.All(table.Deps{}) {
-		reg.plugins = append(reg.plugins, guard(&relayed{OsqueryPlugin: p, socket: cfg.ListenSocket, timeout: tableTimeout}, &governor.Meter{},
+		reg.plugins = append(reg.plugins, guard(&relayed{OsqueryPlugin: p, socket: socket, timeout: tableTimeout}, &governor.Meter{},
 			func(err error) { log.Error("relay", "error", err) }))
 	}
-	log.Info("a sensor is already running here: relaying its tables", "listen_socket", cfg.ListenSocket)
+	log.Info("a sensor is already running here: relaying its tables", "listen_socket", socket)
 	return reg.run(ctx)
 }
 

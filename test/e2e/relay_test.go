@@ -54,9 +54,9 @@ func TestSecondInstanceRelays(t *testing.T) {
 		require.Zero(t, kernelSources(t, second.pid()))
 	})
 	t.Run("a third without osquery has nothing to do", func(t *testing.T) {
-		third := launch(t, host, exec.Command(beaconwatch(), placeIn(first.dir)...))
+		third := launch(t, host, exec.Command(beaconwatch(), append(placeIn(first.dir), "--listen_socket", filepath.Join(room(t), "other"))...))
 		require.Equal(t, 1, third.wait(t, patience))
-		require.Equal(t, "beaconwatch.ext: a sensor is already running here; ask it with: beaconwatch.ext query\n", third.errors.String())
+		require.Equal(t, "beaconwatch.ext: a sensor is already running here; ask it with: beaconwatch.ext query --listen_socket "+first.socket+"\n", third.errors.String())
 	})
 	t.Run("the sensor ends and another begins", func(t *testing.T) {
 		require.Zero(t, first.stop(t))
