@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/baseline"
+	"github.com/beaconwatch/beaconwatch/internal/figure"
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/shell"
 )
@@ -52,23 +54,33 @@ func baselineCommand() *cobra.Command {
 against it. Nobody has signed them: they lack an owner, and a rule without one is refused. Nothing is learned silently, because an
 implant that was there on the first day must not become normal.
 
---diff leaves out what is expected already and adds which rules of the operator are of no use. --what-if FILE lists which recorded
+--diff leaves out what is expected already and adds which rules of the operator are of no use. --what_if FILE lists which recorded
 candidates the rules in FILE would have silenced. --fleet reads candidates out of result logs of many hosts.`,
 		Example: `  beaconwatch.ext baseline > proposed.yaml
   beaconwatch.ext baseline --diff
-  beaconwatch.ext baseline --what-if proposed.yaml
+  beaconwatch.ext baseline --what_if proposed.yaml
   beaconwatch.ext baseline --fleet results.log.gz`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if whatIf != "" && diff {
-				return usagef("--what-if and --diff exclude each other")
+				return usagef("--what_if and --diff exclude each other")
+			}
+			var rules *inventory.Set
+			if whatIf != "" {
+				cfg, err := from.load()
+				if err != nil {
+					return err
+				}
+				if rules, err = baseline.ReadRules(whatIf, inventory.SplitRoles(cfg.Role)); err != nil {
+					return usageError{err}
+				}
 			}
 			rows, err := from.rows(cmd, "score >= 0.5 OR expected = 1")
 			if err != nil {
 				return err
 			}
 			if whatIf != "" {
-				return from.tellSilenced(cmd, whatIf, rows)
+				return tellSilenced(cmd.OutOrStdout(), whatIf, baseline.Silenced(rules, rows, time.Now()), len(rows))
 			}
 			if !diff {
 				return baseline.Write(cmd.OutOrStdout(), baseline.Propose(rows))
@@ -78,28 +90,21 @@ candidates the rules in FILE would have silenced. --fleet reads candidates out o
 	}
 	from.bind(cmd)
 	f := cmd.Flags()
-	f.StringVar(&whatIf, "what-if", "", "list the recorded candidates that the rules in this file would have silenced")
+	f.StringVar(&whatIf, "what_if", "", "list the recorded candidates that the rules in this file would have silenced")
 	f.BoolVar(&diff, "diff", false, "only what no rule expects, and rules of no use")
 	f.StringSliceVar(&from.fleet, "fleet", nil, "read result logs of a fleet instead")
 	return cmd
 }
 
-// tellSilenced lists candidates that a file of rules would silence, worst first, and what speaks against that.
-func (r *recorded) tellSilenced(cmd *cobra.Command, file string, rows []baseline.Row) error {
-	cfg, err := r.load()
-	if err != nil {
-		return err
-	}
-	silenced, err := baseline.Silenced(file, inventory.SplitRoles(cfg.Role), rows, time.Now())
-	if err != nil {
-		return usageError{err}
-	}
-	w := cmd.OutOrStdout()
-	fmt.Fprintf(w, "%s would have silenced %d of %d recorded candidates\n", file, len(silenced), len(rows))
+// tellSilenced lists the candidates that a file of rules would silence, of so many, and what speaks against that.
+func tellSilenced(w io.Writer, file string, silenced []baseline.Row, of int) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s would have silenced %d of %s\n", file, len(silenced), figure.Count(of, "recorded candidate"))
 	for _, s := range silenced {
-		fmt.Fprintf(w, "\n%-6s %s %s -> %s:%s, by rule %s\n       %s\n", s["severity"], s["path"], s["script"], s["remote_address"], s["remote_port"], s["silenced_by"], s["reason"])
+		fmt.Fprintf(&b, "\n%-6s %s %s -> %s:%s, by rule %s\n       %s\n", s["severity"], s["path"], s["script"], s["remote_address"], s["remote_port"], s["silenced_by"], s["reason"])
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // tellDiff writes what is not expected as proposals, and which rules are of no use as comments.
@@ -146,6 +151,9 @@ func tellUseless(w io.Writer, rules []map[string]string) error {
 	return err
 }
 
+// unitName is a unit that has a control group, systemd.unit(5).
+var unitName = regexp.MustCompile(`^[a-zA-Z0-9:_.\\@-]+\.(service|scope|slice|socket|mount|swap)$`)
+
 func egressCommand() *cobra.Command {
 	var from recorded
 	cmd := &cobra.Command{
@@ -158,6 +166,9 @@ recorded. They are applied by a person, never by this program.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("egress takes one unit, not %d words", len(args))
+			}
+			if !unitName.MatchString(args[0]) {
+				return usagef("%q is no unit with processes of its own, such as nginx.service", args[0])
 			}
 			return nil
 		},

@@ -59,7 +59,7 @@ are bounded in number and time and send bytes without meaning.
 The exit code is 0 if every shape was found that the blind-spot guide promises at this level, 1 otherwise. Rows of the senders carry
 the id of the run in coverage_run, and keep their score and severity like any other.`,
 		Example: `  beaconwatch.ext coverage
-  beaconwatch.ext coverage --evidence ./evidence-2026-q4 --sign-key audit.pem
+  beaconwatch.ext coverage --evidence ./evidence-2026-q4 --sign_key audit.pem
   beaconwatch.ext coverage --socket /var/osquery/osquery.em --junit coverage.xml
   beaconwatch.ext coverage --sink 192.0.2.10`,
 		Args: noArguments,
@@ -73,7 +73,7 @@ the id of the run in coverage_run, and keep their score and severity like any ot
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	f.StringVar(&c.junit, "junit", "", "write a JUnit report to this file")
 	f.StringVar(&c.evidence, "evidence", "", "make this directory with evidence for an audit and a manifest of its digests")
-	f.StringVar(&c.key, "sign-key", "", "sign the manifest with this Ed25519 private key (PEM)")
+	f.StringVar(&c.key, "sign_key", "", "sign the manifest with this Ed25519 private key (PEM)")
 	cmd.AddCommand(coverageSinkCommand())
 	return cmd
 }
@@ -84,7 +84,7 @@ func (c *covering) start(cmd *cobra.Command) error {
 		return err
 	}
 	if c.key != "" && c.evidence == "" {
-		return usagef("--sign-key signs the manifest of --evidence, which is not asked for")
+		return usagef("--sign_key signs the manifest of --evidence, which is not asked for")
 	}
 	watch := c.watch
 	if watch == 0 {

@@ -50,6 +50,9 @@ event is that of the latest check-in. Metadata of the detections in the manner o
 			if !(least >= 0 && least <= 1) {
 				return usagef("--least is %g, it must be between 0 and 1", least)
 			}
+			if err := canHold(output); err != nil {
+				return err
+			}
 			cfg, err := w.load()
 			if err != nil {
 				return err
@@ -84,6 +87,7 @@ event is that of the latest check-in. Metadata of the detections in the manner o
 	w.bind(cmd)
 	f := cmd.Flags()
 	f.StringVar(&format, "format", "json", strings.Join(formats, ", "))
+	offer(cmd, "format", formats...)
 	f.StringVarP(&output, "output", "o", "-", "file to write, - for standard output")
 	f.Float64Var(&least, "least", 0.5, "least score of a candidate, 0 to 1")
 	return cmd

@@ -63,6 +63,25 @@ func (c *configFlags) bind(cmd *cobra.Command) {
 	c.flags.StringVar(&c.path, "config", "", "configuration file (default "+defaultConfig+" if it is there)")
 	for _, s := range settings {
 		c.flags.String(s.name, "", s.usage)
+		if values, few := choices[s.name]; few {
+			offer(cmd, s.name, values...)
+		}
+	}
+}
+
+// choices are the values of settings that have but a few, for completion.
+var choices = map[string][]string{
+	"level":     {"L3", "L2", "L1", "L0", "proc"},
+	"include":   {"loopback", "link_local", "multicast", "broadcast"},
+	"redact":    {"common", "full", "off"},
+	"dns_names": {"on", "off"},
+	"log_level": {"debug", "info", "warn", "error"},
+}
+
+// offer has a shell complete a flag that was defined by one of values.
+func offer(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // of this program: the flag is not there, or is completed already
 	}
 }
 

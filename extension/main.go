@@ -106,6 +106,10 @@ The commands below ask a running sensor, or watch by themselves where none runs.
 		manualCommand(),
 		rpmDatabaseCommand(),
 	)
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil {
+		c.Args, c.RunE = noArguments, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	return root
 }
 

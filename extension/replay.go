@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -73,6 +75,11 @@ func (r *replayed) run(cmd *cobra.Command, args []string) error {
 	}
 	if r.json && r.csv {
 		return usagef("--json and --csv exclude each other")
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && file != "-" {
+			return usagef("there is no file %q, and it is no statement either: those come last, in quotes", file)
+		}
 	}
 	local, err := prefixes(r.local)
 	if err != nil {

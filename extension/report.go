@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -66,6 +64,9 @@ func (r *reporting) run(cmd *cobra.Command, files []string) error {
 		return usagef("--limit is %d, it must be 1 to 10000", r.limit)
 	case r.fleet && len(files) == 0:
 		return usagef("--fleet needs at least one result log")
+	}
+	if err := canHold(r.output); err != nil {
+		return err
 	}
 	cfg, err := r.load()
 	if err != nil {
@@ -216,23 +217,4 @@ func bursts(ctx context.Context, ask shell.Querier, row report.Row) ([]report.Bu
 		}
 	}
 	return all, nil
-}
-
-// writeWhole writes a file that is there whole or not at all; "-" is standard output.
-func writeWhole(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
-	if path == "-" {
-		return write(stdout)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

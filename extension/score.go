@@ -64,8 +64,8 @@ func (s *score) run(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return usagef("score takes one file, not %d", len(args))
 	}
-	if s.jobs < 0 {
-		return usagef("--jobs is %d, it must not be negative", s.jobs)
+	if cmd.Flags().Changed("jobs") && s.jobs < 1 {
+		return usagef("--jobs is %d, it must be at least 1", s.jobs)
 	}
 	if _, err := beacon.NewScorer(s.config); err != nil {
 		return usagef("score: %w", err)

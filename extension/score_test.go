@@ -97,8 +97,8 @@ func TestScoreGivesOneLineForEachLineInOrder(t *testing.T) {
 		}
 		in.WriteString(flowLine(fmt.Sprint(i), chance(1+i%60, uint64(i))))
 	}
-	for _, jobs := range []string{"0", "1", "3"} {
-		rows, said, err := scoreOf(t, strings.NewReader(in.String()), "--jobs", jobs)
+	for _, jobs := range [][]string{nil, {"--jobs", "1"}, {"--jobs", "3"}} {
+		rows, said, err := scoreOf(t, strings.NewReader(in.String()), jobs...)
 		require.ErrorIs(t, err, errSilent)
 		require.Len(t, rows, 500)
 		for i, row := range rows {
@@ -200,7 +200,8 @@ func TestScoreRefuses(t *testing.T) {
 		want string
 	}{
 		{"two files", []string{"a", "b"}, "score takes one file, not 2"},
-		{"negative jobs", []string{"--jobs", "-1"}, "--jobs is -1, it must not be negative"},
+		{"negative jobs", []string{"--jobs", "-1"}, "--jobs is -1, it must be at least 1"},
+		{"no jobs", []string{"--jobs", "0"}, "--jobs is 0, it must be at least 1"},
 		{"a variance beyond 1", []string{"--payload-length-variance", "2"}, "payload length variance must be at least 0 and below 1"},
 		{"no such file", []string{"/nonexistent"}, "score /nonexistent: open /nonexistent: no such file or directory"},
 		{"a directory", []string{t.TempDir()}, "is a directory"},

@@ -8,9 +8,8 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
-// Silenced returns the rows that the rules in a file, alone, would make expected and that nothing expects now. An error
-// names what is wrong with the file, by line and column.
-func Silenced(file string, roles []string, rows []Row, now time.Time) ([]Row, error) {
+// ReadRules reads a file of rules to be tried. An error names what is wrong with the file, by line and column.
+func ReadRules(file string, roles []string) (*inventory.Set, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -19,6 +18,11 @@ func Silenced(file string, roles []string, rows []Row, now time.Time) ([]Row, er
 	if err != nil {
 		return nil, fmt.Errorf("the rules would be refused: %w", err)
 	}
+	return set, nil
+}
+
+// Silenced returns the rows that the rules, alone, would make expected and that nothing expects now.
+func Silenced(set *inventory.Set, rows []Row, now time.Time) []Row {
 	var silenced []Row
 	for _, r := range rows {
 		if r["expected"] == "1" {
@@ -33,5 +37,5 @@ func Silenced(file string, roles []string, rows []Row, now time.Time) ([]Row, er
 			silenced = append(silenced, hit)
 		}
 	}
-	return silenced, nil
+	return silenced
 }
