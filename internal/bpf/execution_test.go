@@ -125,6 +125,9 @@ func TestExecution(t *testing.T) {
 				require.Eventually(t, func() bool { return strings.HasSuffix(linkOf(t, pid, "exe"), last) }, 10*time.Second, time.Millisecond)
 			}
 			e := x.of(t, pid)
+			for !strings.HasSuffix(e.Path, lasts[name]) {
+				e = x.of(t, pid)
+			}
 			require.Equal(t, linkOf(t, pid, "exe"), e.Path)
 			require.Equal(t, linkOf(t, pid, "cwd"), e.Cwd)
 			require.EqualValues(t, os.Getpid(), e.Parent)
