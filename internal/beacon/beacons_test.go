@@ -78,6 +78,15 @@ func TestBeaconsScoreAboveTheThreshold(t *testing.T) {
 		{"100 ms more per poll, from 0 again when tasked", renewal(200, func(i int) float64 {
 			return .1*float64(1+i%23) + .01*r.Float64()
 		}, constant(90)), 0, "ramp"},
+		{"three sends a check-in, as even as the check-ins", renewal(522, func(i int) float64 {
+			return []float64{.22, .2, 1.3}[i%3] * (.9 + .2*r.Float64())
+		}, func(i int) uint64 { return []uint64{80, 1022, 517}[i%3] }), 1720 * time.Millisecond, "uniform_sizes"},
+		{"twenty chunks an hour", renewal(300, func(i int) float64 {
+			if i%20 == 19 {
+				return 3600 * (.9 + .2*r.Float64())
+			}
+			return .3 * (.95 + .1*r.Float64())
+		}, constant(65536)), time.Hour, "uniform_sizes"},
 		{"requests and their longer results", renewal(60, func(i int) float64 {
 			return []float64{.15 + .1*r.Float64(), 2 + r.Float64()}[i%2]
 		}, func(i int) uint64 { return []uint64{817, 24}[i%2] }), 2700 * time.Millisecond, "uniform_sizes"},

@@ -11,7 +11,8 @@ type rhythm struct {
 	other, step float64
 }
 
-// rhythm reads the flow raw and merged and returns the rhythm with the most evidence. The richer patterns are looked for
+// rhythm reads the flow raw and merged and returns the rhythm with the most evidence, of readings the one worth the most at
+// its pace: the sends inside check-ins are many and may be more even than the check-ins. The richer patterns are looked for
 // only where a single band leaves doubt or a good part of the sends unexplained: they pay more for their search and cannot
 // change a clear case. whole is the best account but for that of the sends of one size, which has spent their sizes on being
 // found.
@@ -36,13 +37,14 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) (best, whole rhythm) 
 		if b.evidence > 0 {
 			b.evidence = weigh(b.evidence, r.brief())
 		}
-		if b.evidence > best.evidence {
-			best = rhythm{band: b, reading: r}
+		if h := (rhythm{band: b, reading: r}); h.value() > best.value() {
+			best = h
 		}
 	}
 	if len(near.gaps) < minPattern {
 		return best, best
 	}
+	one := best
 	inside := float64(best.in) / float64(len(near.gaps))
 	doubt := best.evidence < plain || inside < half
 	if doubt || best.jitter() > narrow || inside < explained {
@@ -60,6 +62,9 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) (best, whole rhythm) 
 			best = best.better(s.lossy(last, uncertainty))
 		}
 		best = best.better(s.echo(near, uncertainty))
+	}
+	if one.value() > best.value() && one.jitter() <= narrow && float64(one.in) >= explained*float64(one.of) {
+		best = one // a pattern between the sends of a check-in, however sure, does not hide the check-ins
 	}
 	whole = best
 	if doubt {

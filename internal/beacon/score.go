@@ -46,9 +46,17 @@ func (s *Scorer) verdict(res *Result, f Series, found rhythm, size sizeBand, unc
 		AboveThreshold.when(res.Score >= s.config.Threshold)
 }
 
-// evidenceWith is the evidence of the timing, softened and weighed by its pace, with that of the sizes where there is any
-// rhythm for them to support.
+// evidenceWith is the value of the timing with the evidence of the sizes where there is any rhythm for them to support.
 func (h rhythm) evidenceWith(size sizeBand) float64 {
+	timing := h.value()
+	if timing <= 0 || h.kind == SizeGroup {
+		return timing // its sizes were spent on picking it
+	}
+	return timing + sizeWeight*min(soften(soften(size.evidence)), timing)
+}
+
+// value is the evidence of the timing, softened and weighed by its pace.
+func (h rhythm) value() float64 {
 	timing := soften(h.evidence)
 	if timing <= 0 {
 		return timing
@@ -59,11 +67,7 @@ func (h rhythm) evidenceWith(size sizeBand) float64 {
 	} else {
 		timing *= paced(h.interval())
 	}
-	timing = soften(timing) // once more, as a logarithm of a logarithm: see softFrom
-	if h.kind == SizeGroup {
-		return timing // its sizes were spent on picking it
-	}
-	return timing + sizeWeight*min(soften(soften(size.evidence)), timing)
+	return soften(timing) // once more, as a logarithm of a logarithm: see softFrom
 }
 
 // belowThreshold keeps the score of a flow with fewer than the least number of beats under the threshold, whatever the
