@@ -15,9 +15,10 @@
 //
 // Where one band leaves doubt, richer patterns are tried, each at its own price: two periods, one after the other or mixed
 // (twobands.go), an interval that grows (trend.go) and maybe starts over (sawtooth.go), several gaps that repeat
-// (cycle.go), a wide jitter under heavy loss (lossy.go), a rhythm under other traffic (echo.go) and the sends of one size by
-// themselves (group.go). None of them hides a plain rhythm of nearly all check-ins that is worth more. Back-off and retries
-// to a dead server are one attempt each (backoff.go, failed.go), so they make no rhythm.
+// (cycle.go), a wide jitter under heavy loss (lossy.go), a rhythm under other traffic (echo.go), two timers of one interval
+// (pairs.go) and the sends of one size by themselves (group.go). None of them hides a plain rhythm of nearly all check-ins
+// that is worth more. Back-off and retries to a dead server are one attempt each (backoff.go, failed.go), so they make no
+// rhythm.
 //
 // Sizes go through the same scan (size.go) and count only as far as the timing does.
 package beacon

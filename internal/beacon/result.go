@@ -9,9 +9,9 @@ type Result struct {
 	// many beats the longer gaps say were lost.
 	Beats, Gaps, Missed int
 	// Interval·(1 ± Jitter) is the band of gaps that makes the rhythm, no wider than the gaps inside it, and without the few of
-	// them that lie far from where nearly all do; for a ramp the gaps
-	// are first brought to their mean, for a cycle they are the times between a send and the one a cycle later. Second is the
-	// other period of TwoPeriods or PeriodChanged where it is known, else 0.
+	// them that lie far from where nearly all do; for a ramp the gaps are first brought to their mean, for a cycle they are the
+	// times between a send and the one a cycle later, for two timers of one interval those between a send and the next but one.
+	// Second is the other period of TwoPeriods or PeriodChanged where it is known, else 0.
 	Interval, Second time.Duration
 	Jitter           float64
 	// TimingShare of the gaps lie in the band, TimingChance is the most that traffic without a rhythm would have in one so wide.

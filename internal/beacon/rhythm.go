@@ -62,6 +62,10 @@ func (s *Scorer) rhythm(raw *reading, uncertainty float64) (best, whole rhythm) 
 			best = best.better(s.lossy(last, uncertainty))
 		}
 		best = best.better(s.echo(near, uncertainty))
+		best = best.better(s.pairs(raw, uncertainty))
+		if near != raw {
+			best = best.better(s.pairs(near, uncertainty))
+		}
 	}
 	if one.value() > best.value() && one.jitter() <= narrow && float64(one.in) >= explained*float64(one.of) {
 		best = one // a pattern between the sends of a check-in, however sure, does not hide the check-ins
