@@ -81,11 +81,15 @@ func divergence(p, q float64) float64 {
 
 // worth is what n beats bring that each diverge from chance by so many nats, of which mostBeat count. Beats that bring
 // less than the margin count against a rhythm, but however many they are they prove no more than that the flow is
-// ordinary.
+// ordinary. After the first beats the margin is lateMargin: those that bring less add nothing.
 func worth(n, nats float64) float64 {
-	w := n * (min(nats, mostBeat) - margin)
-	if w < 0 {
+	nats = min(nats, mostBeat)
+	w := n * (nats - margin)
+	switch {
+	case w < 0:
 		w *= min(1, ordinary/(n*margin))
+	case n > firstBeats:
+		w = firstBeats*(nats-margin) + (n-firstBeats)*max(0, nats-lateMargin)
 	}
 	return w
 }
@@ -95,6 +99,9 @@ const (
 	// proof by sheer number, because real random traffic is never exactly the null. Gaps spread log-normally by 0.8, which
 	// no timer makes, are worth 0.05.
 	margin = 0.03
+	// lateMargin is that of the beats after the first firstBeats. With few beats the Wilson bound is the greater caution; with
+	// many only the margin is left of it, and what was not clear by then does not become so by going on.
+	lateMargin, firstBeats = 0.04, 100.0
 	// mostBeat is the most that one beat brings, in nats: a band that holds all where chance puts a quarter. What is tighter
 	// shows a more exact timer, and the most exact timers are not those of implants; what tells is how long it goes on.
 	mostBeat = 1.4

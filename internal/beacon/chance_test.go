@@ -69,6 +69,16 @@ func TestWorth(t *testing.T) {
 	require.InDelta(t, 100-100*margin, worth(100, 1), 1e-9)
 	require.InDelta(t, -ordinary, worth(1e6, 0), 1e-9, "however many beats")
 	require.InDelta(t, -10*margin, worth(10, 0), 1e-9)
+	require.InDelta(t, worth(firstBeats, .035), worth(5*firstBeats, .035), 1e-9, "no clearer for being longer")
+	for _, nats := range []float64{-1, 0, margin, .035, lateMargin, .06, mostBeat, 9} {
+		before := worth(1, nats)
+		for n := 2.0; n < 600; n++ {
+			now := worth(n, nats)
+			require.LessOrEqual(t, math.Abs(now-before), mostBeat+margin+1e-9, "no jump at %v beats", n)
+			require.True(t, nats < margin || now >= before, "%v beats of %v nats", n, nats)
+			before = now
+		}
+	}
 }
 
 func TestFullestAgainstEveryWindow(t *testing.T) {
