@@ -19,17 +19,19 @@ import (
 	shipped "github.com/beaconwatch/beaconwatch/packs/inventory"
 )
 
-// ruleFiles are the rules of this host: the operator's, those of its roles, and the catalogue.
+// ruleFiles are the rules of this host: the operator's, those of its roles, and the catalogue. Only a directory that somebody has
+// named must be there.
 func ruleFiles(cfg config.Config) inventory.Files {
-	return inventory.Files{Shipped: shipped.Files, Dir: cfg.InventoryDir, Roles: inventory.SplitRoles(cfg.Role)}
+	return inventory.Files{Shipped: shipped.Files, Dir: cfg.InventoryDir, Optional: cfg.InventoryDir == config.Default().InventoryDir,
+		Roles: inventory.SplitRoles(cfg.Role)}
 }
 
 func openRules(cfg config.Config, log *slog.Logger) (*inventory.Live, error) {
 	return inventory.Open(inventory.Config{Files: ruleFiles(cfg), Log: log})
 }
 
-// checkRules reads the rules as the sensor would, and says where something is wrong: 2 if they would be refused, 1 if some
-// have expired.
+// checkRules reads the rules as the sensor would, and says where something is wrong: a usage error if something would be left out
+// or refused. Rules that have merely expired are a warning: they stop to hold on a day that nobody deploys anything.
 func checkRules(cmd *cobra.Command, cfg config.Config) error {
 	set, err := inventory.Load(ruleFiles(cfg))
 	var invalid inventory.Invalid
@@ -37,18 +39,14 @@ func checkRules(cmd *cobra.Command, cfg config.Config) error {
 		for _, f := range invalid {
 			fmt.Fprintln(cmd.ErrOrStderr(), f)
 		}
-		return usagef("%d findings: the rules in %s would be refused", len(invalid), cfg.InventoryDir)
+		return usagef("the sensor would leave out what is wrong, and refuse it when it reads the rules again")
 	}
 	if err != nil {
 		return usageError{err}
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "rules are valid; %d in effect, hash %s\n", len(set.Rules()), set.Hash())
-	expired := set.Expired(time.Now())
-	for _, f := range expired {
-		fmt.Fprintln(cmd.ErrOrStderr(), f)
-	}
-	if len(expired) > 0 {
-		return fmt.Errorf("%d rules have expired", len(expired))
+	for _, f := range set.Expired(time.Now()) {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
 	}
 	return nil
 }

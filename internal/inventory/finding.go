@@ -2,7 +2,8 @@ package inventory
 
 import "fmt"
 
-// Finding is one thing about a rule file that a person should mend, with its place. Lines and columns count from 1.
+// Finding is one thing about a rule file that a person should mend, with its place. Lines and columns count from 1; line 0: it is
+// about the file as a whole.
 type Finding struct {
 	File         string
 	Line, Column int
@@ -11,6 +12,9 @@ type Finding struct {
 
 // String is the finding in one line: file:line:column: text.
 func (f Finding) String() string {
+	if f.Line == 0 {
+		return f.File + ": " + f.Text
+	}
 	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Text)
 }
 

@@ -3,6 +3,8 @@ package inventory
 import (
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -289,12 +291,41 @@ func TestLoadShippedAndRoles(t *testing.T) {
 			"    destinations: any\n    period: any\n")},
 	}
 	count := func(role string) int {
-		set, err := Load(Files{Shipped: shipped, Dir: t.TempDir() + "/none", Roles: SplitRoles(role)})
+		set, err := Load(Files{Shipped: shipped, Dir: t.TempDir() + "/none", Optional: true, Roles: SplitRoles(role)})
 		require.NoError(t, err)
 		return len(set.Rules())
 	}
 	require.Equal(t, 4, count(""))
-	require.Equal(t, 5, count("bastion, web server"))
+	require.Equal(t, 5, count("web server"))
+}
+
+func TestUnknownRolesAndDirectoriesAreRefused(t *testing.T) {
+	shipped := fstest.MapFS{}
+	for _, role := range []string{"web server", "bastion"} {
+		shipped["roles/"+role+".yaml"] = &fstest.MapFile{Data: []byte("role: [" + role + ", base server]\nrules: []\n")}
+	}
+	for role, want := range map[string]string{
+		"web servre":       `role "web servre": no rule file is for it (did you mean "web server"?); there are base server, bastion, web server`,
+		"bastoin, bastion": `role "bastoin": no rule file is for it (did you mean "bastion"?); there are base server, bastion, web server`,
+		"mainframe":        `role "mainframe": no rule file is for it; there are base server, bastion, web server`,
+	} {
+		_, err := Load(Files{Shipped: shipped, Roles: SplitRoles(role)})
+		require.EqualError(t, err, want)
+		live, err := Open(Config{Files: Files{Shipped: shipped, Roles: SplitRoles(role)}})
+		require.NoError(t, err, "a sensor starts all the same")
+		require.Equal(t, want, live.Status().Error)
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	write(t, filepath.Join(dir, "own.yaml"), "role: mainframe\nrules: []\n")
+	_, err := Load(Files{Shipped: shipped, Dir: dir, Roles: []string{"Mainframe"}})
+	require.NoError(t, err, "a role may be the operator's own")
+
+	none := filepath.Join(dir, "none")
+	_, err = Load(Files{Dir: none})
+	require.EqualError(t, err, none+": no such file or directory")
+	_, err = Load(Files{Dir: none, Optional: true})
+	require.NoError(t, err)
 }
 
 func TestNamesOfKernelThreads(t *testing.T) {

@@ -30,13 +30,13 @@ type Live struct {
 // Status is what the status table says of the inventory.
 type Status struct {
 	Hash string
-	// Error is why the files were refused when they were last read, or else the first rule that has expired; "" if all is well.
+	// Error is what was wrong with the files when they were last read, or else the first rule that has expired; "" if all is well.
 	Error          string
 	Rules, Expired int
 }
 
-// Open reads the rules. Where the operator's cannot be used it begins with what is shipped and says so in Status, because
-// a sensor without rules is better than none; it fails only if the shipped ones are broken.
+// Open reads the rules. It begins with what is good of the operator's and says in Status what is not, because a sensor without some
+// rules is better than none; it fails only if the shipped ones are broken.
 func Open(c Config) (*Live, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -45,15 +45,14 @@ func Open(c Config) (*Live, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Live{config: c}
-	err := l.Reload()
-	if err == nil {
-		return l, nil
+	set, findings, err := load(c.Files)
+	if err != nil {
+		return nil, err
 	}
-	set, shippedErr := Load(Files{Shipped: c.Files.Shipped, Roles: c.Files.Roles})
-	if shippedErr != nil {
-		return nil, shippedErr
+	if len(findings) > 0 {
+		l.refuse(Invalid(findings), "inventory is incomplete, what is wrong is left out")
 	}
-	l.take(set)
+	l.begin(set)
 	return l, nil
 }
 
@@ -63,28 +62,33 @@ func (l *Live) Reload() error {
 	defer l.changing.Unlock()
 	set, err := Load(l.config.Files)
 	if err != nil {
-		message := err.Error()
-		l.failure.Store(&message)
-		l.complain(err)
+		l.refuse(err, "inventory refused, the present rules stay")
 		return err
 	}
 	l.failure.Store(nil)
+	l.begin(set)
+	return nil
+}
+
+// refuse keeps why for Status and logs every place of it.
+func (l *Live) refuse(why error, consequence string) {
+	message := why.Error()
+	l.failure.Store(&message)
+	var invalid Invalid
+	if !errors.As(why, &invalid) {
+		l.config.Log.Error(consequence, "reason", why)
+	}
+	for _, f := range invalid {
+		l.config.Log.Error(consequence, "finding", f.String())
+	}
+}
+
+// begin warns of expired rules and makes set the current one.
+func (l *Live) begin(set *Set) {
 	for _, f := range set.Expired(l.config.Now()) {
 		l.config.Log.Warn("inventory", "finding", f.String())
 	}
 	l.take(set)
-	return nil
-}
-
-// complain logs every place of an error.
-func (l *Live) complain(err error) {
-	var invalid Invalid
-	if !errors.As(err, &invalid) {
-		l.config.Log.Error("inventory refused, the present rules stay", "reason", err)
-	}
-	for _, f := range invalid {
-		l.config.Log.Error("inventory refused, the present rules stay", "finding", f.String())
-	}
 }
 
 // take makes set the current one, with the record of use of those of its rules that were there before.

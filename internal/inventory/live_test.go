@@ -63,11 +63,29 @@ func TestABadReloadKeepsTheOldSet(t *testing.T) {
 	require.Equal(t, Change{Time: now, OldHash: good.Hash, NewHash: l.Status().Hash, Rules: 4}, changes[1])
 }
 
-func TestABadStartBeginsWithWhatIsShipped(t *testing.T) {
-	l, file, _, _ := live(t, "rules: 7\n")
+func TestABadStartBeginsWithWhatIsGood(t *testing.T) {
+	l, file, _, log := live(t, "rules: 7\n")
 	require.Equal(t, 4, l.Status().Rules)
 	require.Equal(t, file+":1:8: rules must be a list", l.Status().Error)
-	_, err := Open(Config{Files: Files{Shipped: fstest.MapFS{"roles/x.yaml": {Data: []byte("rules: 7\n")}}}})
+	require.Contains(t, log.String(), "left out")
+
+	dir := filepath.Dir(file)
+	write(t, filepath.Join(dir, "good.yaml"), updaterRule)
+	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(dir, "z.yaml")))
+	l, err := Open(l.config)
+	require.NoError(t, err)
+	require.Equal(t, 5, l.Status().Rules, "one bad file does not take the others along")
+	require.Equal(t, file+":1:8: rules must be a list (and 1 more)", l.Status().Error)
+	s := implant()
+	require.EqualValues(t, 1, l.Set().Judge(&s).Expected)
+
+	require.NoError(t, os.Remove(filepath.Join(dir, "z.yaml")))
+	write(t, file, updaterRule)
+	l, err = Open(l.config)
+	require.NoError(t, err)
+	require.Equal(t, 4, l.Status().Rules, "none of the operator's holds where they contradict each other")
+	require.Contains(t, l.Status().Error, "rules.yaml:2:11: the name updater is taken by the rule at "+dir)
+	_, err = Open(Config{Files: Files{Shipped: fstest.MapFS{"roles/x.yaml": {Data: []byte("rules: 7\n")}}}})
 	require.EqualError(t, err, "roles/x.yaml:1:8: rules must be a list")
 }
 
@@ -83,7 +101,7 @@ func TestExpiredRulesAreNamed(t *testing.T) {
 func TestRulesOthersCouldHaveWrittenAreRefused(t *testing.T) {
 	l, file, _, _ := live(t, updaterRule)
 	require.NoError(t, os.Chmod(file, 0o666))
-	require.ErrorContains(t, l.Reload(), file+" can be written by others (mode 0666); take that away (chmod go-w)")
+	require.ErrorContains(t, l.Reload(), file+": can be written by others (mode 0666); take that away (chmod go-w)")
 	require.NoError(t, os.Chmod(file, 0o644))
 	require.NoError(t, os.Chmod(filepath.Dir(file), 0o777))
 	require.ErrorContains(t, l.Reload(), "can be written by others (mode 0777)")
@@ -91,7 +109,7 @@ func TestRulesOthersCouldHaveWrittenAreRefused(t *testing.T) {
 	require.NoError(t, l.Reload())
 	require.NoError(t, os.Mkdir(filepath.Join(filepath.Dir(file), "d.yaml"), 0o755))
 	require.NoError(t, os.Symlink("/dev/zero", filepath.Join(filepath.Dir(file), "z.yaml")))
-	require.ErrorContains(t, l.Reload(), "z.yaml is no regular file")
+	require.ErrorContains(t, l.Reload(), "z.yaml: is no regular file")
 	if os.Geteuid() == 0 {
 		require.NoError(t, os.Remove(filepath.Join(filepath.Dir(file), "z.yaml")))
 		require.NoError(t, os.Chown(file, 65534, 65534))

@@ -19,42 +19,56 @@ const maxFiles = 256
 type Files struct {
 	// Shipped holds catalogue/*.yaml and roles/*.yaml. They must be valid.
 	Shipped fs.FS
-	// Dir is the operator's directory; files ending in .yaml and .yml are read. "" or one that is not there: no rules.
+	// Dir is the operator's directory; files ending in .yaml and .yml are read. "": no rules.
 	Dir string
-	// Roles of this host; files for other roles are checked, but their rules left out.
+	// Optional: Dir may be absent, because nobody has named it. Otherwise that is a finding.
+	Optional bool
+	// Roles of this host; files for other roles are checked, but their rules left out. One that no file is for is a finding.
 	Roles []string
 }
 
-// Load reads and checks all files. The error is Invalid if it is about what files say; then it names every place.
+// Load reads and checks all files. The error is Invalid if it is about what an operator should mend; then it names every place.
 func Load(f Files) (*Set, error) {
-	var rules []*Rule
-	var findings []Finding
-	take := func(name string, source Source, text []byte) {
-		file, found := decode(name, source, text)
-		findings = append(findings, found...)
-		if file.appliesTo(f.Roles) {
-			rules = append(rules, file.rules...)
-		}
-	}
-	if err := readOperator(f.Dir, take); err != nil {
+	set, findings, err := load(f)
+	switch {
+	case len(findings) > 0:
+		return nil, Invalid(findings)
+	case err != nil:
 		return nil, err
 	}
-	for _, shipped := range []struct {
-		dir    string
-		source Source
-	}{{"roles", Role}, {"catalogue", Catalogue}} {
-		if err := readShipped(f.Shipped, shipped.dir, shipped.source, take); err != nil {
-			return nil, err
+	return set, nil
+}
+
+// load makes a set of what is good, and says what is not: it leaves out the operator's files that have a mistake of their own, and
+// all of them if they contradict each other. It fails only if the shipped ones are broken.
+func load(f Files) (*Set, []Finding, error) {
+	shipped, err := readShipped(f.Shipped)
+	if err != nil {
+		return nil, nil, err
+	}
+	own, findings := readOperator(f.Dir, f.Optional)
+	if len(findings) == 0 { // a file that cannot be read may be for the role
+		findings = unknownRoles(f.Roles, slices.Concat(own, shipped))
+	}
+	set, against := newSet(rulesFor(f.Roles, slices.Concat(own, shipped)))
+	if len(against) == 0 {
+		return set, findings, nil
+	}
+	findings = append(findings, against...)
+	if set, against = newSet(rulesFor(f.Roles, shipped)); len(against) > 0 {
+		return nil, findings, Invalid(against)
+	}
+	return set, findings, nil
+}
+
+// rulesFor are the rules of the files that are for one of the roles, or for all.
+func rulesFor(roles []string, files []ruleFile) (rules []*Rule) {
+	for i := range files {
+		if files[i].appliesTo(roles) {
+			rules = append(rules, files[i].rules...)
 		}
 	}
-	if len(findings) > 0 {
-		return nil, Invalid(findings)
-	}
-	set, findings := newSet(rules)
-	if len(findings) > 0 {
-		return nil, Invalid(findings)
-	}
-	return set, nil
+	return rules
 }
 
 // Parse makes a set of one file of rules alone, as if it were all the operator has, to see what it would do on a host with the
@@ -74,63 +88,76 @@ func Parse(name string, text []byte, roles []string) (*Set, error) {
 	return set, nil
 }
 
-func readShipped(from fs.FS, dir string, source Source, take func(string, Source, []byte)) error {
+func readShipped(from fs.FS) (files []ruleFile, err error) {
 	if from == nil {
-		return nil
+		return nil, nil
 	}
-	names, err := fs.Glob(from, dir+"/*.yaml")
-	if err != nil {
-		return fmt.Errorf("inventory: %w", err)
-	}
-	for _, name := range names {
-		text, err := fs.ReadFile(from, name)
+	for _, dir := range []struct {
+		pattern string
+		source  Source
+	}{{"roles/*.yaml", Role}, {"catalogue/*.yaml", Catalogue}} {
+		names, err := fs.Glob(from, dir.pattern)
 		if err != nil {
-			return fmt.Errorf("inventory: %w", err)
+			return nil, fmt.Errorf("inventory: %w", err)
 		}
-		take(name, source, text)
+		for _, name := range names {
+			text, err := fs.ReadFile(from, name)
+			if err != nil {
+				return nil, fmt.Errorf("inventory: %w", err)
+			}
+			file, findings := decode(name, dir.source, text)
+			if len(findings) > 0 {
+				return nil, Invalid(findings)
+			}
+			files = append(files, file)
+		}
 	}
-	return nil
+	return files, nil
 }
 
-// readOperator hands each rule file of the directory to take. What somebody other than root or ourselves could have
+// readOperator reads the rule files of the directory that are in order. What somebody other than root or ourselves could have
 // written is refused: a rule is a permit.
-func readOperator(dir string, take func(string, Source, []byte)) error {
+func readOperator(dir string, optional bool) (files []ruleFile, findings []Finding) {
 	if dir == "" {
-		return nil
+		return nil, nil
 	}
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) && optional {
+		return nil, nil
+	}
+	if err == nil {
+		err = trusted(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("inventory: %w", err)
-	}
-	if err := trusted(dir); err != nil {
-		return err
+		return nil, []Finding{ofFile(dir, err)}
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
 		ext := filepath.Ext(e.Name())
 		return e.IsDir() || strings.HasPrefix(e.Name(), ".") || ext != ".yaml" && ext != ".yml"
 	})
 	if len(entries) > maxFiles {
-		return fmt.Errorf("inventory: %s has %d rule files, at most %d are read", dir, len(entries), maxFiles)
+		return nil, []Finding{{File: dir, Text: fmt.Sprintf("has %d rule files, at most %d are read", len(entries), maxFiles)}}
 	}
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
-		if err := trusted(name); err != nil {
-			return err
-		}
-		text, err := readBounded(name)
+		text, err := readTrusted(name)
 		if err != nil {
-			return fmt.Errorf("inventory: %w", err)
+			findings = append(findings, ofFile(name, err))
+			continue
 		}
-		take(name, Operator, text)
+		file, found := decode(name, Operator, text)
+		if findings = append(findings, found...); len(found) == 0 {
+			files = append(files, file)
+		}
 	}
-	return nil
+	return files, findings
 }
 
-// readBounded reads one byte more than a rule file may have at most, so that decoding can say so.
-func readBounded(name string) ([]byte, error) {
+// readTrusted reads one byte more than a rule file may have at most, so that decoding can say so.
+func readTrusted(name string) ([]byte, error) {
+	if err := trusted(name); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -139,44 +166,31 @@ func readBounded(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 }
 
+// ofFile is a finding about a file as a whole; its name is not said twice.
+func ofFile(name string, err error) Finding {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return Finding{File: name, Text: err.Error()}
+}
+
 // trusted checks who can write name.
 func trusted(name string) error {
 	info, err := os.Stat(name)
 	if err != nil {
-		return fmt.Errorf("inventory: %w", err)
+		return err
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.IsDir() && !info.Mode().IsRegular():
-		return fmt.Errorf("inventory: %s is no regular file", name)
+		return errors.New("is no regular file")
 	case !ok:
-		return fmt.Errorf("inventory: %s: its owner cannot be told", name)
+		return errors.New("its owner cannot be told")
 	case stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
-		return fmt.Errorf("inventory: %s belongs to user %d; rules must belong to root (chown root) or to the sensor's user", name, stat.Uid)
+		return fmt.Errorf("belongs to user %d; rules must belong to root (chown root) or to the sensor's user", stat.Uid)
 	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("inventory: %s can be written by others (mode %04o); take that away (chmod go-w)", name, info.Mode().Perm())
+		return fmt.Errorf("can be written by others (mode %04o); take that away (chmod go-w)", info.Mode().Perm())
 	}
 	return nil
-}
-
-// appliesTo reports whether the file is for one of the roles, or for all.
-func (f *ruleFile) appliesTo(roles []string) bool {
-	return fits(f.roles, func(r string) bool { return slices.ContainsFunc(roles, func(x string) bool { return sameRole(r, x) }) })
-}
-
-// sameRole compares role names as people write them: "web server", "Web-Server", "web_server".
-func sameRole(a, b string) bool {
-	plain := strings.NewReplacer("-", " ", "_", " ")
-	return strings.EqualFold(strings.TrimSpace(plain.Replace(a)), strings.TrimSpace(plain.Replace(b)))
-}
-
-// SplitRoles splits the configured role into those it names: "web server, database server".
-func SplitRoles(role string) []string {
-	var roles []string
-	for r := range strings.SplitSeq(role, ",") {
-		if r = strings.TrimSpace(r); r != "" {
-			roles = append(roles, r)
-		}
-	}
-	return roles
 }

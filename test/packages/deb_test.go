@@ -1,11 +1,13 @@
 package packages
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -59,20 +61,21 @@ func TestDebianPackage(t *testing.T) {
 	port := talk(t)
 	recorded := first.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE remote_port = "+port)
 	r.run(t, "/usr/lib/beaconwatch/mode", "autoload")
-	require.NoError(t, os.WriteFile(r.path("/etc/beaconwatch/beaconwatch.yaml"), []byte("role: edited by hand\n"), 0o644))
+	require.NoError(t, os.WriteFile(r.path("/etc/beaconwatch/beaconwatch.yaml"), []byte("role: bastion # edited by hand\n"), 0o644))
 	r.run(t, "dpkg", "-i", renewed)
 	require.Contains(t, r.run(t, "/usr/bin/beaconwatch.ext", "version"), after)
-	require.Equal(t, "role: edited by hand\n", r.read(t, "/etc/beaconwatch/beaconwatch.yaml"))
+	require.Equal(t, "role: bastion # edited by hand\n", r.read(t, "/etc/beaconwatch/beaconwatch.yaml"))
 	require.Contains(t, r.read(t, load), "/usr/lib/beaconwatch/beaconwatch.ext\n", "an upgrade is no removal")
 	require.Zero(t, first.stop(t))
 
 	second := start(t, r)
 	status = second.status(t)
 	require.Contains(t, status["version"], after)
-	require.Equal(t, "edited by hand", status["role"])
+	require.Equal(t, "bastion", status["role"])
 	require.Equal(t, recorded, second.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE remote_port = "+port),
 		"history is kept across the upgrade")
 	require.Zero(t, second.stop(t))
+	requireStartsWithBadRules(t, r)
 
 	r.run(t, "dpkg", "-r", "beaconwatch")
 	require.Equal(t, "/opt/other.ext\n", r.read(t, load))
@@ -102,15 +105,46 @@ func requireSafeForOsquery(t *testing.T, r root) {
 	}
 }
 
+// requireStartsWithBadRules asserts that neither a rule that has expired nor a file that is broken keeps the service from starting.
+func requireStartsWithBadRules(t *testing.T, r root) {
+	t.Helper()
+	const rule = "rules:\n  - {name: %s, comment: x, owner: x, expires: %s, program: {path: /opt/%[1]s}, destinations: any, period: any}\n"
+	dir := r.path("/etc/beaconwatch/inventory.d")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for name, text := range map[string]string{"a.yaml": fmt.Sprintf(rule, "good", "2999-01-01"), "b.yaml": fmt.Sprintf(rule, "past", "2020-01-01")} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	s := start(t, r)
+	require.Contains(t, s.status(t)["inventory_error"], "b.yaml:2:12: the rule past expired after 2020-01-01")
+	require.Zero(t, s.stop(t))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "c.yaml"), []byte("rules: 7\n"), 0o644))
+	s = start(t, r)
+	require.Contains(t, s.status(t)["inventory_error"], "c.yaml:1:8: rules must be a list")
+	require.Len(t, s.rows(t, "SELECT name FROM beacon_inventory_rules WHERE name = 'good'"), 1)
+	require.Zero(t, s.stop(t))
+	require.NoError(t, os.RemoveAll(dir))
+}
+
 // service is the command of the unit, running inside a root.
 type service struct {
 	root root
 	cmd  *exec.Cmd
 }
 
+// start runs what the unit runs, in its order and with what stops it: ExecStartPre unless its failure is ignored, then ExecStart.
 func start(t *testing.T, r root) service {
 	t.Helper()
-	s := service{r, r.command("/usr/lib/beaconwatch/beaconwatch.ext", "--socket=")}
+	settings, err := unitSettings(r.path("/usr/lib/systemd/system/beaconwatch.service"))
+	require.NoError(t, err)
+	words := func(line string) []string { return strings.Fields(strings.ReplaceAll(line, "${SOCKET}", "")) }
+	for _, line := range settings["ExecStartPre"] {
+		line, ignored := strings.CutPrefix(line, "-")
+		if out, err := r.command(words(line)[0], words(line)[1:]...).CombinedOutput(); !ignored {
+			require.NoError(t, err, string(out))
+		}
+	}
+	command := words(settings["ExecStart"][0])
+	s := service{r, r.command(command[0], command[1:]...)}
 	require.NoError(t, s.cmd.Start())
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // it may have ended
 	return s
