@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"syscall"
@@ -23,7 +24,7 @@ type finding struct {
 	Name   string `json:"name"`
 	Value  string `json:"value"`
 	OK     bool   `json:"ok"`
-	Effect string `json:"effect"` // what it buys, or what its absence costs
+	Effect string `json:"effect"` // what it buys, or what its absence costs; the name goes before it
 }
 
 // diagnosis is what this host lets the sensor see.
@@ -33,21 +34,27 @@ type diagnosis struct {
 	Sources  []finding `json:"sources"`
 	Programs []finding `json:"programs"` // of eBPF
 	Host     []finding `json:"host"`
-	Blind    []string  `json:"blind"`
+	Buys     []string  `json:"buys"`  // what is missing, and what it would buy
+	Blind    []string  `json:"blind"` // what stays unseen at these levels
 	Complete bool      `json:"complete"`
 }
 
 func doctorCommand() *cobra.Command {
 	var flags configFlags
 	var asJSON bool
+	var least string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this host lets the sensor see, and what it is blind to",
 		Long: `doctor asks the kernel for every source, looks at capabilities and settings, and says in sentences what stays
-unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
-		Example: "  beaconwatch.ext doctor\n  beaconwatch.ext doctor --json | jq .blind",
+unseen. It exits 0 if nothing is missing, and 1 if there is something that a newer kernel, a capability or a setting would buy:
+most hosts have that. As a gate, --least exits 0 at that level of TCP or above and 1 below, whatever else is missing.`,
+		Example: "  beaconwatch.ext doctor\n  beaconwatch.ext doctor --least L2 > /dev/null || echo too blind\n  beaconwatch.ext doctor --json | jq .blind",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if least != "" && !slices.Contains(levels, least) {
+				return usagef("--least is %q, it must be one of %s", least, strings.Join(levels[1:], ", "))
+			}
 			cfg, err := flags.load()
 			if err != nil {
 				return err
@@ -60,7 +67,7 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 			} else {
 				err = d.print(cmd.OutOrStdout())
 			}
-			if err == nil && !d.Complete {
+			if err == nil && !d.good(least) {
 				return errSilent
 			}
 			return err
@@ -68,14 +75,27 @@ unseen. It exits 0 if nothing is missing and 1 if something costs coverage.`,
 	}
 	flags.bindAside(cmd, "level")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&least, "least", "", "exit 0 at this level or above, 1 below: proc, L0, L1, L2 or L3")
 	return cmd
+}
+
+// levels of TCP, the blindest first.
+var levels = []string{"none", "proc", "L0", "L1", "L2", "L3"}
+
+// good reports whether the level is at least that, or, if none is asked for, whether nothing is missing.
+func (d diagnosis) good(least string) bool {
+	if least == "" {
+		return d.Complete
+	}
+	return slices.Index(levels, d.Level) >= slices.Index(levels, least)
 }
 
 // examine opens every source once and looks at the host.
 func examine(cfg config.Config) diagnosis {
 	d := diagnosis{Version: fullVersion(), Complete: true}
 	var opened []sensor.Source
-	levels := map[string]string{}
+	reached := map[string]string{}
+	refused := map[string][]string{}
 	for _, l := range newLookout(cfg, nil, nil).own() {
 		best := ""
 		for _, r := range l.Rungs {
@@ -83,33 +103,51 @@ func examine(cfg config.Config) diagnosis {
 			src, err := r.Open()
 			if err != nil {
 				f.Value, f.OK = refusedWith(err), false
-				d.Blind = append(d.Blind, fmt.Sprintf("%s is not watched by %s at level %s: %v.", l.Protocol, r.Name, r.Level, err))
+				refused[f.Value] = append(refused[f.Value], fmt.Sprintf("%s at %s", f.Name, r.Level))
 			} else {
 				opened = append(opened, src)
 				best = cmp.Or(best, r.Level)
 			}
 			d.Sources = append(d.Sources, f)
 		}
-		levels[l.Protocol] = cmp.Or(best, "none")
+		reached[l.Protocol] = cmp.Or(best, "none")
 	}
 	closed, stop := context.WithCancel(context.Background())
 	stop()
 	for _, src := range opened { // only now: the programs of L3 are shared by several
 		_ = src.Run(closed, func(send.Send) {}) // a source that is run with an ended context closes
 	}
-	d.Level = levels["tcp"]
+	d.Level = reached["tcp"]
 	d.Programs = programFindings(cfg)
 	d.Host = hostFindings()
 	for _, f := range d.findings() {
 		d.Complete = d.Complete && f.OK
 	}
-	for _, f := range slices.Concat(d.Programs, d.Host) {
-		if !f.OK && !slices.Contains(d.Blind, f.Effect) {
-			d.Blind = append(d.Blind, f.Effect)
-		}
+	d.Buys = buys(slices.Concat(d.Programs, d.Host))
+	for _, why := range slices.Sorted(maps.Keys(refused)) {
+		d.Blind = append(d.Blind, fmt.Sprintf("Not watched: %s: %s.", strings.Join(refused[why], ", "), why))
 	}
-	d.Blind = append(d.Blind, blindAt(levels["tcp"], levels["udp"])...)
+	d.Blind = append(d.Blind, blindAt(reached["tcp"], reached["udp"])...)
 	return d
+}
+
+// buys says for what is missing what it would buy, once for all that would buy the same.
+func buys(found []finding) (sentences []string) {
+	var effects []string
+	names := map[string][]string{}
+	for _, f := range found {
+		if f.OK {
+			continue
+		}
+		if names[f.Effect] == nil {
+			effects = append(effects, f.Effect)
+		}
+		names[f.Effect] = append(names[f.Effect], f.Name)
+	}
+	for _, effect := range effects {
+		sentences = append(sentences, strings.Join(names[effect], ", ")+": "+effect)
+	}
+	return sentences
 }
 
 func (d diagnosis) findings() []finding { return slices.Concat(d.Sources, d.Programs, d.Host) }
@@ -166,15 +204,13 @@ func (d diagnosis) print(w io.Writer) error {
 			if !f.OK {
 				mark = "missing"
 			}
-			fmt.Fprintf(w, "%s  %-28s %-24s %s\n", mark, f.Name, f.Value, strings.TrimPrefix(f.Effect, f.Name+" "))
+			fmt.Fprintf(w, "%s  %-28s %-24s  %s\n", mark, f.Name, f.Value, f.Effect)
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "Blind on this host:")
-	for _, s := range d.Blind {
-		if _, err := fmt.Fprintf(w, "- %s\n", s); err != nil {
-			return err
-		}
+	if len(d.Buys) > 0 {
+		fmt.Fprintf(w, "Missing, and what it would buy:\n- %s\n\n", strings.Join(d.Buys, "\n- "))
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "Blind on this host:\n- %s\n", strings.Join(d.Blind, "\n- "))
+	return err
 }

@@ -20,25 +20,32 @@ var capabilities = []struct {
 	includes uint
 	effect   string
 }{
-	{"CAP_BPF", unix.CAP_BPF, unix.CAP_SYS_ADMIN, "buys eBPF (levels L2 and L3), together with CAP_PERFMON; CAP_SYS_ADMIN includes both."},
-	{"CAP_PERFMON", unix.CAP_PERFMON, unix.CAP_SYS_ADMIN, "buys eBPF (levels L2 and L3), together with CAP_BPF; CAP_SYS_ADMIN includes both."},
+	{"CAP_BPF", unix.CAP_BPF, unix.CAP_SYS_ADMIN, ebpfEffect},
+	{"CAP_PERFMON", unix.CAP_PERFMON, unix.CAP_SYS_ADMIN, ebpfEffect},
 	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, unix.CAP_SYS_ADMIN, "buys entry to other network namespaces; without it only eBPF tells of them, and /proc of their connections."},
 	{"CAP_NET_ADMIN", unix.CAP_NET_ADMIN, unix.CAP_NET_ADMIN, "buys the 8 MiB buffer for destroy notices and cgroup programs; without it many short connections at once are lost and counted."},
 	{"CAP_NET_RAW", unix.CAP_NET_RAW, unix.CAP_NET_RAW, "buys level L1: payload sizes of UDP, and the owners of most brief connections, where eBPF is refused."},
-	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, unix.CAP_SYS_PTRACE, "buys the owners of other users' sockets, together with CAP_DAC_READ_SEARCH; without it they stay unattributed."},
-	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, unix.CAP_DAC_READ_SEARCH, "buys the owners of other users' sockets, together with CAP_SYS_PTRACE; without it they stay unattributed."},
+	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, unix.CAP_SYS_PTRACE, ownersEffect},
+	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, unix.CAP_DAC_READ_SEARCH, ownersEffect},
 }
+
+const (
+	ebpfEffect   = "buys eBPF (levels L2 and L3): CAP_BPF and CAP_PERFMON together; CAP_SYS_ADMIN includes both."
+	ownersEffect = "buys the owners of other users' sockets: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH together; without them they stay unattributed."
+	bufferEffect = "holds a burst of connections that end; what does not fit is counted as a gap. Full size wants CAP_NET_ADMIN, or " +
+		"net.core.rmem_max at 8388608."
+)
 
 // destroyBuffer is what the sensor asks for its notices of the end of connections (package sockdiag).
 const destroyBuffer = 8 << 20
 
 // hostFindings looks at what the kernel and its configuration allow.
 func hostFindings() []finding {
-	found := []finding{{Name: "kernel", Value: kernelRelease(), OK: true, Effect: "L3 needs Linux 6.3, L2 about 5.12 with BTF, L0 4.19."}}
+	found := []finding{{Name: "kernel", Value: kernelRelease(), OK: true, Effect: "L3 wants Linux 6.3, L2 about 5.12, both BTF; L0 counts exact bytes from 4.19, before what was acknowledged."}}
 	effective := effectiveCapabilities()
 	for _, c := range capabilities {
 		has := (effective>>c.bit|effective>>c.includes)&1 == 1
-		found = append(found, finding{Name: c.name, Value: word(has, "present", "absent"), OK: has, Effect: c.name + " " + c.effect})
+		found = append(found, finding{Name: c.name, Value: word(has, "present", "absent"), OK: has, Effect: c.effect})
 	}
 	forced := effective>>unix.CAP_NET_ADMIN&1 == 1
 	most := readNumber("/proc/sys/net/core/rmem_max")
@@ -49,22 +56,21 @@ func hostFindings() []finding {
 	_, _, locked := strings.Cut(lockdown(), "confidentiality")
 	hidden := procfs.New("").Hidden()
 	return append(found, processEvents(),
-		finding{Name: "net.core.rmem_max", Value: strconv.FormatUint(most, 10), OK: most >= destroyBuffer || forced,
-			Effect: "net.core.rmem_max bounds the buffer for destroy notices where CAP_NET_ADMIN is absent."},
-		finding{Name: "destroy notice buffer", Value: fmt.Sprintf("%d KiB", got>>10), OK: got == destroyBuffer,
-			Effect: "The buffer for destroy notices holds a burst of connections that end; what does not fit is counted as a gap."},
+		finding{Name: "net.core.rmem_max", Value: fmt.Sprintf("%d of %d", most, destroyBuffer), OK: most >= destroyBuffer || forced, Effect: bufferEffect},
+		finding{Name: "destroy notice buffer", Value: fmt.Sprintf("%d KiB", got>>10), OK: got == destroyBuffer, Effect: bufferEffect},
 		finding{Name: "hidepid", Value: word(hidden, "hides processes", "off"), OK: !hidden,
-			Effect: "hidepid hides other users' processes from a sensor without CAP_SYS_PTRACE: their sockets stay unattributed."},
+			Effect: "hides other users' processes from a sensor without CAP_SYS_PTRACE: their sockets stay unattributed."},
 		finding{Name: "cgroup", Value: cgroupVersion(), OK: cgroup2Root() != "",
-			Effect: "A cgroup2 hierarchy buys where unconnected UDP sockets send to and who spoke first; any cgroup names units and containers."},
+			Effect: "version 2 buys where unconnected UDP sockets send to and who spoke first; any cgroup names units and containers."},
 		finding{Name: "lockdown", Value: lockdown(), OK: !locked,
-			Effect: "Lockdown in confidentiality mode keeps eBPF from reading the kernel: levels L2 and L3 are refused."},
-		otherNamespaces(), clock())
+			Effect: "in confidentiality mode keeps eBPF from reading the kernel: levels L2 and L3 are refused."},
+		otherNamespaces(effective>>unix.CAP_SYS_PTRACE&1 == 1), clock())
 }
 
-// otherNamespaces counts the network namespaces beside the sensor's own.
-func otherNamespaces() finding {
-	f := finding{Name: "network namespaces", OK: true, Effect: "Network namespaces are containers' as a rule; each that is entered costs a few sockets."}
+// otherNamespaces counts the network namespaces beside the sensor's own. What is refused to somebody who may read all there is, such as
+// the init of a sandbox, nothing would buy.
+func otherNamespaces(readsAll bool) finding {
+	f := finding{Name: "network namespaces", OK: true, Effect: "are containers' as a rule; each that is entered costs a few sockets."}
 	var scan procfs.NetNSScan
 	all, err := procfs.New("").AppendNetNS(nil, 1<<16, &scan, new(procfs.Buffer))
 	if err != nil {
@@ -72,9 +78,15 @@ func otherNamespaces() finding {
 		return f
 	}
 	f.Value = fmt.Sprintf("%d besides our own", max(len(all)-1, 0))
-	if scan.Refused > 0 {
-		f.Value, f.OK = fmt.Sprintf("%s, %d processes do not show theirs", f.Value, scan.Refused), false
-		f.Effect = "There may be network namespaces behind processes that do not show theirs; CAP_SYS_PTRACE buys them."
+	if scan.Refused == 0 {
+		return f
+	}
+	f.Value = fmt.Sprintf("%s, PID %d does not show its own", f.Value, scan.RefusedPID)
+	if scan.Refused > 1 {
+		f.Value = fmt.Sprintf("%d besides our own, PID %d and %d more do not show theirs", max(len(all)-1, 0), scan.RefusedPID, scan.Refused-1)
+	}
+	if !readsAll {
+		f.OK, f.Effect = false, "there may be more behind processes that do not show theirs; CAP_SYS_PTRACE buys them."
 	}
 	return f
 }

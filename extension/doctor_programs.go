@@ -40,7 +40,7 @@ func programFindings(cfg config.Config) []finding {
 		if p.level > highest {
 			continue
 		}
-		f := finding{Name: p.part, Value: "granted", OK: true, Effect: p.part + " " + p.effect}
+		f := finding{Name: p.part, Value: "granted", OK: true, Effect: p.effect}
 		why := cmp.Or(refusals[bpf.States], refusals[p.part])
 		if p.level == source.EverySend {
 			why = cmp.Or(why, refusals[bpf.SendCalls])
@@ -72,9 +72,9 @@ func askForPrograms(highest source.Level) (refusals map[string]string) {
 
 // processEvents asks for the proc connector.
 func processEvents() finding {
-	f := finding{Name: "process events", Value: "granted", OK: true, Effect: "Process events (proc connector) buy the name, parent and " +
-		"command line of processes that are gone when a send of theirs is looked at; without them those sends have a PID only. They " +
-		"are told in the first PID and user namespace, to CAP_NET_ADMIN before Linux 6.6."}
+	f := finding{Name: "process events", Value: "granted", OK: true, Effect: "buys the name, parent and " +
+		"command line of processes that are gone when a send of theirs is looked at; without them those sends have a PID only. The proc connector " +
+		"tells them in the first PID and user namespace, to CAP_NET_ADMIN before Linux 6.6."}
 	conn, err := procevent.Open(procevent.Config{})
 	if err != nil {
 		f.Value, f.OK = refusedWith(err), false

@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,13 +29,12 @@ func TestDoctorSaysWhatIsSeenAndWhatIsNot(t *testing.T) {
 		"lockdown", "network namespaces", "clock"} {
 		require.Contains(t, names, name)
 	}
-	for _, f := range append(d.Programs, d.Host...) {
-		require.Equal(t, !f.OK, slices.Contains(d.Blind, f.Effect), "what is missing is said in a sentence: %s", f.Name)
-	}
+	require.Equal(t, d.Buys, buys(append(d.Programs, d.Host...)))
+	require.Contains(t, names["net.core.rmem_max"].Value, " of 8388608", "it says how much is wanted")
 
 	var text bytes.Buffer
 	require.NoError(t, d.print(&text))
-	for _, sentence := range d.Blind {
+	for _, sentence := range append(d.Buys, d.Blind...) {
 		require.Contains(t, text.String(), "- "+sentence+"\n")
 	}
 	coded, err := json.Marshal(d)
@@ -43,6 +42,36 @@ func TestDoctorSaysWhatIsSeenAndWhatIsNot(t *testing.T) {
 	var back diagnosis
 	require.NoError(t, json.Unmarshal(coded, &back))
 	require.Equal(t, d, back)
+}
+
+func TestWhatIsMissingIsSaidOnce(t *testing.T) {
+	require.Equal(t, []string{"A, B: buys x.", "C: buys y."}, buys([]finding{{Name: "A", Effect: "buys x."}, {Name: "C", Effect: "buys y."},
+		{Name: "B", Effect: "buys x."}, {Name: "D", Effect: "buys z.", OK: true}}))
+}
+
+// TestNobodyIsAdvisedToGetWhatHeHas: a process that root may not look at, such as a sandbox's init, is named, and is not missing.
+func TestNobodyIsAdvisedToGetWhatHeHas(t *testing.T) {
+	able := otherNamespaces(true)
+	require.True(t, able.OK, able.Value)
+	require.NotContains(t, able.Effect, "CAP_SYS_PTRACE")
+	if strings.Contains(able.Value, "not show") {
+		require.Regexp(t, `PID \d+ `, able.Value)
+		unable := otherNamespaces(false)
+		require.False(t, unable.OK)
+		require.Contains(t, unable.Effect, "CAP_SYS_PTRACE buys them")
+	}
+}
+
+func TestALevelIsAGate(t *testing.T) {
+	d := diagnosis{Level: "L2", Complete: false}
+	for least, want := range map[string]bool{"": false, "proc": true, "L0": true, "L1": true, "L2": true, "L3": false} {
+		require.Equal(t, want, d.good(least), least)
+	}
+	require.False(t, diagnosis{Level: "none"}.good("proc"))
+	require.True(t, diagnosis{Level: "L0", Complete: true}.good(""))
+	cmd := rootCommand()
+	cmd.SetArgs([]string{"doctor", "--least", "L9"})
+	require.ErrorContains(t, cmd.Execute(), `--least is "L9", it must be one of proc, L0, L1, L2, L3`)
 }
 
 func TestDoctorAsksForNoProgramsBeyondTheLevel(t *testing.T) {

@@ -20,6 +20,8 @@ type NetNSScan struct {
 	// Read counts processes whose namespace was looked up, Refused those the kernel would not show: there may be further
 	// namespaces behind them.
 	Read, Refused int
+	// RefusedPID is the first of the refused.
+	RefusedPID int32
 	// Truncated: there were more namespaces than asked for.
 	Truncated bool
 }
@@ -57,7 +59,9 @@ func (fs FS) AppendNetNS(dst []NetNS, limit int, scan *NetNSScan, b *Buffer) ([]
 			inode, errno := netNSOf(dir, name, b)
 			switch {
 			case errno == unix.EACCES || errno == unix.EPERM:
-				scan.Refused++
+				if scan.Refused++; scan.Refused == 1 {
+					scan.RefusedPID = int32(pid)
+				}
 			case errno == 0:
 				scan.Read++
 				dst = insertNetNS(dst, start, limit, NetNS{Inode: inode, PID: int32(pid)}, scan)
