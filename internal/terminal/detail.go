@@ -77,36 +77,6 @@ func (m *model) timeline() string {
 	return string(marks)
 }
 
-// histogram draws values as lines of text; bars inside the band are full, the others light.
-func histogram(title string, values []float64, middle, spread float64, width int, format func(float64) string) []string {
-	const bins = 8
-	lines := []string{bold.Render(title)}
-	if len(values) < 2 {
-		return append(lines, "  too few")
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	low, high := sorted[0], sorted[len(sorted)*95/100]
-	step := max((high-low)/bins, sorted[len(sorted)/2]/50, 1) // values that are all but equal are one bar
-	counts := make([]int, bins)
-	for _, v := range values {
-		counts[min(max(int((v-low)/step), 0), bins-1)]++
-	}
-	most := slices.Max(counts)
-	for i, n := range counts {
-		from := low + float64(i)*step
-		bar := "░"
-		if middle > 0 && from+step >= middle*(1-spread) && from <= middle*(1+spread) {
-			bar = "█"
-		}
-		length := n * max(width-20, 5) / most
-		if n > 0 {
-			length = max(length, 1)
-		}
-		lines = append(lines, fmt.Sprintf("%10s %s %d", format(from), strings.Repeat(bar, length), n))
-	}
-	return lines
-}
-
 func at(lines []string, i int) string {
 	if i < len(lines) {
 		return lines[i]

@@ -2,9 +2,9 @@ package terminal
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -47,6 +47,11 @@ func (m *model) take(f fetched) {
 	}
 	m.status, m.all = f.status, f.rows
 	m.arrange()
+	if m.open != nil {
+		if i := slices.IndexFunc(m.all, func(r Row) bool { return keyOf(r) == keyOf(m.open) }); i >= 0 {
+			maps.Copy(m.open, m.all[i])
+		}
+	}
 }
 
 // orders are what the list can be sorted by, all from most to least.
@@ -58,7 +63,7 @@ var orders = []struct {
 	{"severity", func(a, b Row) bool { return grade(a) > grade(b) }},
 	{"score", func(a, b Row) bool { return figure.Number(a["score"]) > figure.Number(b["score"]) }},
 	{"last seen", func(a, b Row) bool { return figure.Number(a["last_seen"]) > figure.Number(b["last_seen"]) }},
-	{"shortest interval", func(a, b Row) bool {
+	{"interval", func(a, b Row) bool {
 		x, y := figure.Number(a["interval_ms"]), figure.Number(b["interval_ms"])
 		return x > 0 && (y <= 0 || x < y)
 	}},
@@ -117,12 +122,14 @@ type burst struct{ at, bytes float64 }
 // closeUp is an answer about one pair.
 type closeUp struct {
 	key    string
+	whole  Row // all columns
 	bursts []burst
 	err    error
 }
 
 // look asks for the micro-bursts and all columns of a pair.
 func (m *model) look(r Row) tea.Cmd {
+	r = maps.Clone(r)
 	return func() tea.Msg {
 		c := closeUp{key: keyOf(r)}
 		whole, err := m.config.Ask(m.ctx, candidateSQL(r))
@@ -130,9 +137,7 @@ func (m *model) look(r Row) tea.Cmd {
 			return closeUp{key: c.key, err: err}
 		}
 		if len(whole) > 0 {
-			for k, v := range whole[0] {
-				r[k] = v
-			}
+			c.whole = whole[0]
 		}
 		rows, err := m.config.Ask(m.ctx, historySQL(r))
 		for _, b := range rows {
@@ -158,17 +163,3 @@ func historySQL(r Row) string {
 }
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// nextBeat says when the next check-in is due, or by how much it is late.
-func (m *model) nextBeat(r Row) string {
-	interval := time.Duration(figure.Number(r["interval_ms"])) * time.Millisecond
-	last := figure.Number(r["last_seen"])
-	if interval <= 0 || last <= 0 {
-		return "–"
-	}
-	left := time.Unix(int64(last), 0).Add(interval).Sub(m.now).Round(time.Second)
-	if left < 0 {
-		return "late " + figure.Duration(-left)
-	}
-	return figure.Duration(left)
-}

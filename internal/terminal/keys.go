@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -77,7 +78,7 @@ func (m *model) listKey(name string) tea.Cmd {
 		return m.copy(fmt.Sprintf("SELECT %s FROM beacon_candidates WHERE rank <= %d ORDER BY evidence DESC", strings.ReplaceAll(listColumns, "\n", ""), shown))
 	case "enter":
 		if m.at < len(m.rows) {
-			m.open, m.bursts, m.scroll = m.rows[m.at], nil, 0
+			m.open, m.bursts, m.scroll = maps.Clone(m.rows[m.at]), nil, 0
 			return m.look(m.open)
 		}
 	}
@@ -121,16 +122,18 @@ func (m *model) helpLines() []string {
 		"",
 		"  up, down, k, j      move; page up and down, home and end as well",
 		"  enter               one pair close up: intervals, sizes, process tree, reasons",
-		"  s                   sort by the next of: evidence, severity, score, last seen, interval, payload",
-		"  /                   filter by words in program, destination, severity; esc ends it",
+		"  s                   sort by the next: evidence, severity, score, and so on",
+		"  /                   filter by words of program, destination, grade; esc ends",
 		"  space               freeze, and go on",
 		"  c                   copy the SQL that gives the same rows",
 		"  q                   leave, or back to the list",
 		"",
-		"  score       probability of a beacon at even odds; (in brackets): too few check-ins yet",
+		"  score       probability of a beacon at even odds; (in brackets): too few beats",
 		"  every       middle of the band of intervals, and its half-width",
-		"  next        when the next check-in is due",
-		"  gaps        the latest gaps against the interval: a steady beacon is a line at half height",
+		"  next        when a check-in is due; late: beyond jitter and our lag;",
+		"              silent: three intervals without any",
+		"  size, gaps  from 110 columns on: payload; the latest gaps against interval,",
+		"              a steady beacon is a line at half height",
 		"",
 		"Uniform timing alone proves nothing: look at the program and the destination.",
 		"",

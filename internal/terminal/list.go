@@ -49,17 +49,21 @@ func (m *model) listLines() []string {
 }
 
 func (m *model) headline() string {
-	parts := []string{bold.Render("beaconwatch"), m.config.Source}
-	if m.status != nil {
-		parts = append(parts, "level "+m.status["level"], m.status["tracked_pairs"]+" pairs")
-		for column, words := range map[string]string{"unattributed_sends": "unattributed", "evictions": "forgotten", "lost_events": "lost"} {
-			if n := m.status[column]; n != "" && n != "0" {
-				parts = append(parts, n+" "+words)
-			}
-		}
-	}
+	parts := []string{bold.Render("beaconwatch")}
 	if m.frozen {
 		parts = append(parts, bold.Render("FROZEN"))
+	}
+	if m.filter != "" && !m.filtering {
+		parts = append(parts, "filter "+m.filter)
+	}
+	parts = append(parts, m.config.Source)
+	if m.status != nil {
+		parts = append(parts, "level "+m.status["level"], m.status["tracked_pairs"]+" pairs")
+		for _, loss := range [][2]string{{"lost_events", "lost"}, {"evictions", "forgotten"}, {"unattributed_sends", "unattributed"}} {
+			if n := m.status[loss[0]]; n != "" && n != "0" {
+				parts = append(parts, n+" "+loss[1])
+			}
+		}
 	}
 	return strings.Join(parts, " · ")
 }
@@ -77,14 +81,14 @@ func (m *model) empty() string {
 
 // columns lays a line out for the width there is: 80 columns hold all but sizes and gaps.
 func (m *model) columns(score, grade, program, destination, every, size, beats, next, gaps string) string {
-	free := m.width - 46 // what the columns below take beside program and destination
+	free := m.width - 50 // what the columns below take beside program and destination
 	var wide strings.Builder
 	if m.width >= 110 {
 		free -= 11 + 21
 		fmt.Fprintf(&wide, " %10s %-20s", size, gaps)
 	}
-	to := min(max(free*2/5, 19), 32)
-	return fmt.Sprintf("%6s %-6s %-*s %-*s %12s %5s %10s%s", score, grade, free-to, figure.ClipLeft(program, free-to), to, figure.ClipLeft(destination, to), every, beats, next, wide.String())
+	to := min(max(free*2/5, 17), 32)
+	return fmt.Sprintf("%6s %-6s %-*s %-*s %13s %5s %13s%s", score, grade, free-to, figure.ClipLeft(program, free-to), to, figure.ClipLeft(destination, to), every, beats, next, wide.String())
 }
 
 func (m *model) listLine(r Row) string {
@@ -133,11 +137,7 @@ func (m *model) reason() string {
 }
 
 func (m *model) footer() string {
-	s := "enter close up · s sort (" + orders[m.order].name + ") · / filter · space freeze · c copy SQL · ? help · q quit"
-	if m.filter != "" && !m.filtering {
-		s = "filter " + m.filter + " · " + s
-	}
-	return s
+	return "? help · q quit · enter open · s by " + orders[m.order].name + " · / filter · space freeze · c SQL"
 }
 
 // fit makes lines into a screen of exactly width and at most height.

@@ -5,6 +5,7 @@ package terminal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -98,6 +99,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case closeUp:
 		if m.open != nil && msg.key == keyOf(m.open) {
 			m.bursts, m.err = msg.bursts, msg.err
+			maps.Copy(m.open, msg.whole)
 		}
 	case tea.KeyPressMsg:
 		return m, m.key(msg.String(), msg.Key().Text)

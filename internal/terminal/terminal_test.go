@@ -109,7 +109,7 @@ func TestListShowsWhatMatters(t *testing.T) {
 		if size[0] < 80 {
 			continue
 		}
-		for _, text := range []string{"level L3", "3 pairs", "2 unattributed", "/tmp/implant", "198.51.100.7:443", "60 s ±20%", "20 s", "high", "94 % of 212 gaps", "late 10 s"} {
+		for _, text := range []string{"level L3", "3 pairs", "2 unattributed", "/tmp/implant", "198.51.100.7:443", "60 s ±20%", "20 s", "high", "94 % of 212 gaps", "silent 40 s", "due"} {
 			require.Contains(t, screen, text)
 		}
 		require.Equal(t, size[0] >= 110, strings.Contains(screen, "▄▅▅▄▅▄▅▅"))
@@ -173,6 +173,65 @@ func TestTroubleIsSaid(t *testing.T) {
 	require.Contains(t, s.screen(t), "no answer: the sensor is gone")
 	s.press("?")
 	require.Contains(t, s.screen(t), "Uniform timing alone proves nothing")
+}
+
+// TestNextTellsLateFromSilent: a steady beacon is not late because this view lags it.
+func TestNextTellsLateFromSilent(t *testing.T) {
+	s := newStage(t, 80, 24)
+	for _, tt := range []struct {
+		interval string
+		since    int
+		want     string
+	}{{"2000", 1, "1 s"}, {"2000", 4, "due"}, {"2000", 18, "due"}, {"2000", 20, "silent 20 s"}, {"60000", 40, "20 s"}, {"60000", 65, "due"},
+		{"60000", 88, "due"}, {"60000", 100, "late 40 s"}, {"60000", 190, "silent 3 min"}, {"7200000", 7000, "3 min"},
+		{"86400000", 9 * 86400, "silent 9 d"}, {"0", 1, "–"}} {
+		r := candidate("/x", "high", "1", tt.interval)
+		r["last_seen"] = fmt.Sprint(now - tt.since)
+		require.Equal(t, tt.want, s.nextBeat(r), "%s ms, %d s ago", tt.interval, tt.since)
+	}
+}
+
+// TestEverythingFitsTheSmallestTerminal: 80 columns and 24 lines hold every footer, all of the help, and the columns.
+func TestEverythingFitsTheSmallestTerminal(t *testing.T) {
+	long := candidate("/x", "medium", "0.5", "319800")
+	long["last_seen"], long["insufficient"] = fmt.Sprint(now-5900), "1"
+	s := newStage(t, 80, 24, append(three(), long)...)
+	whole := func(line string) { require.NotRegexp(t, `…$`, line, s.screen(t)) }
+	for range orders {
+		lines := strings.Split(s.screen(t), "\n")
+		whole(lines[len(lines)-1])
+		for _, line := range lines[2:7] {
+			whole(line)
+		}
+		s.press("s")
+	}
+	s.press("enter")
+	lines := strings.Split(s.screen(t), "\n")
+	whole(lines[len(lines)-1])
+	s.press("q", "?")
+	require.Contains(t, s.screen(t), "any key goes back")
+	require.NotRegexp(t, `(?m)…$`, s.screen(t))
+}
+
+func TestAPairCloseUpGoesOn(t *testing.T) {
+	s := newStage(t, 80, 24, candidate("/x", "high", "1", "60000"))
+	s.press("enter")
+	require.Contains(t, s.screen(t), "next 20 s")
+	s.rows = []Row{candidate("/x", "high", "1", "60000")}
+	s.rows[0]["last_seen"] = fmt.Sprint(now - 10)
+	s.refresh()
+	require.Contains(t, s.screen(t), "next 50 s")
+	require.Equal(t, "implant --fast", s.open["cmdline"], "what only the close-up asked for stays")
+}
+
+func TestAHistogramHasTheLinesItsValuesNeed(t *testing.T) {
+	plain := func(v float64) string { return fmt.Sprint(v) }
+	lines := func(values ...float64) []string { return histogram("h", values, 100, 0.1, 30, plain)[1:] }
+	require.Equal(t, []string{"       100 ██████████ 4"}, lines(100, 100, 101, 100))
+	require.Equal(t, []string{"       100 ██████████ 4", "      more ░░ 1"}, lines(100, 100, 100, 100, 500))
+	spread := lines(100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200, 1000)
+	require.Len(t, spread, mostBins+1)
+	require.Equal(t, []string{"  too few"}, lines(1))
 }
 
 func TestASlowAnswerIsWaitedFor(t *testing.T) {
