@@ -1,7 +1,8 @@
 # beaconwatch: `make demo` shows it, `make test` checks everything, `make build` makes the one binary.
 GO       ?= go
 VERSION  ?= 0.1.0
-COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# another user's tree as well, or the binary would be another one
+COMMIT   ?= $(shell git -c safe.directory='*' rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 BINARY   := build/beaconwatch.ext
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 3s
@@ -19,8 +20,9 @@ build: $(BINARY) ## build/beaconwatch.ext: one static binary
 
 # go build knows best what is up to date
 $(BINARY): FORCE
-	@mkdir -p build
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./extension
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o $@ ./extension || { [ -w $(@D) ] || \
+		echo "$(@D)/ belongs to another user: clone for yourself, or say where to: make $(MAKECMDGOALS) BINARY=/tmp/$$(id -un)/beaconwatch.ext"; exit 1; }
 
 demo: build ## watch this host and six senders on loopback for 40 s (TWIST=no-beacon must fail)
 	$(BINARY) demo $(if $(TWIST),--twist $(TWIST))

@@ -40,31 +40,11 @@ func (l listing) write(w io.Writer, rows []map[string]string, status map[string]
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	const line = "%6s  %-6s %-21s %-24s %10s %7s %10s %6s  %s\n"
-	fmt.Fprintf(&b, line, "score", "grade", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
+	fmt.Fprintf(&b, candidateLine, "score", "grade", "program", "destination", "every", "jitter", "size", "beats", "latest gaps")
 	few := false
 	for _, r := range rows[:min(len(rows), l.rows)] {
-		r = printable(r)
-		verdict := fmt.Sprintf("%.2f", figure.Number(r["score"]))
-		if r["insufficient"] == "1" {
-			verdict, few = "("+verdict+")", true
-		}
-		every, jitter := "–", "–"
-		if strings.Contains(r["reason_codes"], "regular_timing") {
-			every = figure.Duration(time.Duration(figure.Number(r["interval_ms"])) * time.Millisecond)
-			jitter = fmt.Sprintf("±%.0f %%", 100*figure.Number(r["jitter"]))
-		}
-		to := net.JoinHostPort(r["remote_address"], r["remote_port"])
-		if r["scope"] == "process" {
-			to = figure.Destination(r)
-		}
-		fmt.Fprintf(&b, line, verdict, r["severity"], programName(r), to, every, jitter, size(figure.Number(r["size_bytes"])), r["beats"], r["sparkline"])
-		if l.who {
-			fmt.Fprintf(&b, "        %s\n", whoIs(r))
-		}
-		for _, line := range figure.Wrap(r["reason"], 112, l.lines) {
-			fmt.Fprintf(&b, "        %s\n", line)
-		}
+		l.row(&b, printable(r))
+		few = few || r["insufficient"] == "1"
 	}
 	if more := len(rows) - l.rows; more > 0 {
 		fmt.Fprintf(&b, "        and %d more\n", more)
@@ -74,6 +54,32 @@ func (l listing) write(w io.Writer, rows []map[string]string, status map[string]
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+const candidateLine = "%6s  %-6s %-21s %-24s %10s %7s %10s %6s  %s\n"
+
+// row writes one row, which must be printable.
+func (l listing) row(b *strings.Builder, r map[string]string) {
+	verdict := fmt.Sprintf("%.2f", figure.Number(r["score"]))
+	if r["insufficient"] == "1" {
+		verdict = "(" + verdict + ")"
+	}
+	every, jitter := "–", "–"
+	if strings.Contains(r["reason_codes"], "regular_timing") {
+		every = figure.Duration(time.Duration(figure.Number(r["interval_ms"])) * time.Millisecond)
+		jitter = fmt.Sprintf("±%.0f %%", 100*figure.Number(r["jitter"]))
+	}
+	to := net.JoinHostPort(r["remote_address"], r["remote_port"])
+	if r["scope"] == "process" {
+		to = figure.Destination(r)
+	}
+	fmt.Fprintf(b, candidateLine, verdict, r["severity"], programName(r), to, every, jitter, size(figure.Number(r["size_bytes"])), r["beats"], r["sparkline"])
+	if l.who {
+		fmt.Fprintf(b, "        %s\n", whoIs(r))
+	}
+	for _, line := range figure.Wrap(r["reason"], 112, l.lines) {
+		fmt.Fprintf(b, "        %s\n", line)
+	}
 }
 
 // printable is a row that a terminal may show, whatever table it is of.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,7 +61,7 @@ func (d *demo) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := (listing{rows: 12, lines: 2}).write(d.out, rows, status); err != nil {
+	if err := (listing{rows: 12}).write(d.out, rows, status); err != nil {
 		return err
 	}
 	if !compare(d.out, cast.actors, rows) {
@@ -73,8 +73,8 @@ func (d *demo) run(ctx context.Context) error {
 func (d *demo) introduce(c *cast) {
 	fmt.Fprintf(d.out, "Watching this host for %s, with %d senders on loopback (class loopback is included for this run only).\n",
 		d.watch, len(c.actors))
-	if os.Geteuid() != 0 {
-		fmt.Fprintln(d.out, "Not root: only processes of your own user can be named; the rest stays unattributed.")
+	if !namesAll() {
+		fmt.Fprintln(d.out, ordinary)
 	}
 	if d.twist == "no-beacon" {
 		fmt.Fprintln(d.out, "Twist: the beacons stay silent, so the comparison at the end must fail.")
@@ -86,8 +86,7 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 	cfg := config.Default()
 	cfg.Include = []string{"loopback"}
 	cfg.CPUBudget = 0.1 // for so short a time every beat must be seen, even where a look is dear and the machine is busy
-	log := slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	in, err := newInstrument(cfg, log)
+	in, err := newInstrument(cfg, quietLogger(cfg))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,14 +107,21 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 	defer curtain()
 	done := make(chan error, 1)
 	go func() { done <- c.play(acting, d.twist != "no-beacon") }()
+	first, stopLooking := context.WithCancel(acting)
+	looked := make(chan error, 1)
+	go func() { looked <- d.first(first, host) }()
 	d.progress(ctx, done)
+	stopLooking()
+	if err := <-looked; err != nil {
+		return nil, nil, err
+	}
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
 	if err := c.err(); err != nil {
 		return nil, nil, err
 	}
-	if err := settle(ctx, host); err != nil {
+	if err := settle(ctx, host, c.dir); err != nil {
 		return nil, nil, err
 	}
 	if rows, err = rowsOf(ctx, host, "SELECT * FROM beacon_candidates WHERE scope = 'destination' ORDER BY evidence DESC"); err != nil {
@@ -126,6 +132,33 @@ func (d *demo) observe(ctx context.Context, c *cast) (rows []map[string]string, 
 		return nil, nil, fmt.Errorf("no status row: %w", err)
 	}
 	return rows, all[0], nil
+}
+
+// first prints the first candidate that is conclusive as soon as there is one, which is long before the end.
+func (d *demo) first(ctx context.Context, host *sqlhost.Host) error {
+	begun := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+		rows, err := rowsOf(ctx, host, `SELECT * FROM beacon_candidates WHERE scope = 'destination' AND insufficient = 0 AND score >= 0.5
+			AND severity <> 'info' ORDER BY evidence DESC LIMIT 1`)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case len(rows) == 0:
+			continue
+		}
+		var row strings.Builder
+		fmt.Fprintf(&row, "\nThe first candidate, after %.0f s:\n\n", time.Since(begun).Seconds())
+		listing{}.row(&row, printable(rows[0]))
+		fmt.Fprintln(d.out, row.String())
+		return nil
+	}
 }
 
 // watchingSince waits until a source is in use, so that the senders begin under its eyes.
@@ -183,11 +216,12 @@ func bar(n int) string {
 	return string(b)
 }
 
-// settle waits until the ranking has taken in what was recorded: until the newest send is older than a refresh.
-func settle(ctx context.Context, host *sqlhost.Host) error {
+// settle waits until the ranking has taken in what the senders in dir did: until it counts no further beats of theirs. Others on
+// this host may go on for ever.
+func settle(ctx context.Context, host *sqlhost.Host, dir string) error {
 	before := ""
 	for range 10 {
-		rows, err := rowsOf(ctx, host, "SELECT sum(beats) AS beats FROM beacon_candidates")
+		rows, err := rowsOf(ctx, host, fmt.Sprintf("SELECT sum(beats) AS beats FROM beacon_candidates WHERE path LIKE '%s/%%'", dir))
 		if err != nil {
 			return err
 		}

@@ -132,6 +132,14 @@ func effectiveCapabilities() uint64 {
 	return 0
 }
 
+// ordinary is said to whoever may not look at other users' processes, as namesAll tells.
+const ordinary = "Without root's capabilities only processes of your own user are named; what they cost: " + binaryName + " doctor."
+
+func namesAll() bool {
+	const needed = 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_DAC_READ_SEARCH
+	return effectiveCapabilities()&needed == needed
+}
+
 func readNumber(path string) uint64 {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -71,7 +71,7 @@ func (w *whom) connect(cmd *cobra.Command, cfg config.Config, once bool) (ask sh
 
 // private starts a sensor for this command alone.
 func (w *whom) private(cmd *cobra.Command, cfg config.Config) (shell.Querier, func(), error) {
-	in, err := newInstrument(cfg, logger(cfg, false))
+	in, err := newInstrument(cfg, quietLogger(cfg))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,6 +89,9 @@ func (w *whom) private(cmd *cobra.Command, cfg config.Config) (shell.Querier, fu
 		host.Close()
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "No sensor is running: watching with a private one.")
+	if !namesAll() {
+		fmt.Fprintln(cmd.ErrOrStderr(), ordinary)
+	}
 	if err := observe(cmd, w.watch); err != nil {
 		done()
 		return nil, nil, err

@@ -89,8 +89,13 @@ type Refusal struct {
 	Err   error
 }
 
-// Error names the part and the kernel's reason.
-func (r *Refusal) Error() string { return fmt.Sprintf("bpf: %s: %v", r.Part, r.Err) }
+// Error names the part and the kernel's reason. To a missing privilege the library adds guesses about memory limits.
+func (r *Refusal) Error() string {
+	if r.Errno == unix.EPERM {
+		return fmt.Sprintf("bpf: %s: %v", r.Part, r.Errno)
+	}
+	return fmt.Sprintf("bpf: %s: %v", r.Part, r.Err)
+}
 
 // Unwrap makes errors.Is match the errno.
 func (r *Refusal) Unwrap() []error { return []error{r.Errno, r.Err} }

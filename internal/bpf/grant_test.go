@@ -217,3 +217,10 @@ func TestConfig(t *testing.T) {
 		require.ErrorContains(t, err, "bpf: ring", name)
 	}
 }
+
+// TestAMissingPrivilegeIsNotExplainedToProgrammers: the library's guess at memory limits and its own functions stay out.
+func TestAMissingPrivilegeIsNotExplainedToProgrammers(t *testing.T) {
+	refused := refuse("x", fmt.Errorf("map create: %w (MEMLOCK may be too low, consider rlimit.RemoveMemlock)", unix.EPERM))
+	require.EqualError(t, refused, "bpf: x: operation not permitted")
+	require.ErrorContains(t, refuse("x", fmt.Errorf("load: %w: R1 is scalar", unix.EACCES)), "R1 is scalar")
+}

@@ -24,6 +24,9 @@ func TestDemo(t *testing.T) {
 			require.Regexp(t, `ok +\S+ +`+role, shown)
 		}
 		require.NotContains(t, shown, "FAIL")
+		first, _, found := strings.Cut(shown, "beacon_candidates, most evidence first")
+		require.True(t, found)
+		require.Contains(t, first, "The first candidate, after ", "nobody waits for the end to see one")
 		for line := range strings.Lines(shown) {
 			require.LessOrEqual(t, len([]rune(strings.TrimRight(line, "\n"))), 120, line)
 		}
