@@ -57,7 +57,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		bigint("checkpoint_time", "When the histories were last written to disk, in seconds since the Unix epoch; NULL if they are in memory only"),
 		bigint("purges", "Times everything recorded was forgotten on demand"),
 		text("inventory_hash", "SHA-256 of the effective rules: equal hashes mean equal verdicts"),
-		text("inventory_error", "Why the rule files were refused when they were last read (the rules before stay), or the first rule that has expired, with file, line and column"),
+		text("inventory_error", "What was wrong with rule files, role or rule directory when they were last read (at the start it is left out, later the rules before stay), or the first rule that has expired, with file, line and column"),
 		bigint("rules", "Rules in effect, shipped ones included"),
 		bigint("rules_expired", "Rules among them that have expired and no longer apply"),
 		text("coverage_run", "Id of the latest coverage test"),
