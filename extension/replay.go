@@ -155,7 +155,8 @@ func (r *replayed) load(cmd *cobra.Command, cfg config.Config, files []string, f
 		return nil, replay.Stats{}, err
 	}
 	ranker.Refresh()
-	host, err := newTableHost(table.All(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true, Hostname: named}), nil)
+	host, err := newTableHost(table.All(table.Deps{Store: store, Ranker: ranker, Clock: boottime.Recorded(), Role: cfg.Role, Replay: true, Hostname: named,
+		Nowhere: replay.Nowhere}), nil)
 	return host, reader.Stats(), err
 }
 

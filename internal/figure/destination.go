@@ -10,5 +10,8 @@ func Destination(row map[string]string) string {
 	if name == "" {
 		name = row["remote_address"]
 	}
+	if name == "" {
+		return "an unknown destination"
+	}
 	return name + ":" + row["remote_port"]
 }

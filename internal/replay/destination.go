@@ -34,12 +34,15 @@ func parseDestination(text string) (protocol send.Protocol, addr netip.AddrPort,
 }
 
 // discard is the prefix of addresses that lead nowhere (RFC 6666).
-var discard = netip.MustParseAddr("100::").As16()
+var discard = netip.MustParsePrefix("100::/64")
+
+// Nowhere reports whether an address is one that a record has because its line has none: nobody shall take it for a destination.
+func Nowhere(addr netip.Addr) bool { return discard.Contains(addr) }
 
 // placeholder returns the address under which a flow without one is kept apart from the others: number n of the discard
 // prefix 100::/64.
 func placeholder(n uint64) netip.Addr {
-	bytes := discard
+	bytes := discard.Addr().As16()
 	binary.BigEndian.PutUint64(bytes[8:], n)
 	return netip.AddrFrom16(bytes)
 }

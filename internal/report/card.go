@@ -122,7 +122,9 @@ func facts(r Row) []fact {
 	add("sent in all", figure.Bytes(figure.Number(r["bytes_sent"])))
 	add("attempts that failed", share("failed_share"))
 	add("processes", r["process_count"])
-	add("process", strings.TrimSpace(r["pid"]+map[bool]string{true: " (has ended)"}[ended(r)]))
+	if r["path"] != "" && r["pid"] != "0" {
+		add("process", r["pid"]+map[bool]string{true: " (has ended)"}[ended(r)])
+	}
 	add("user", r["username"])
 	add("unit", r["systemd_unit"])
 	add("container", strings.Join(strings.Fields(r["container_runtime"]+" "+r["container_name"]+" "+r["container_id"]+" "+r["container_image"]), " "))

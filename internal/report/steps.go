@@ -15,10 +15,11 @@ type step struct{ What, Command string }
 // process: every word of it is quoted.
 func steps(r Row) []step {
 	if r["host"] != "" || r["path"] == "" {
-		return []step{
-			{"Find who talks to it now", "ss -tunp dst " + quoted(r["remote_address"])},
-			{"Ask for every check-in", `beaconwatch.ext query ` + quoted("SELECT * FROM process_send_history WHERE "+History(r)+" ORDER BY time_ms")},
+		all := []step{{"Ask for every check-in", `beaconwatch.ext query ` + quoted("SELECT * FROM process_send_history WHERE "+History(r)+" ORDER BY time_ms")}}
+		if to := r["remote_address"]; to != "" {
+			all = append(all, step{"Find who talks to it now", "ss -tunp dst " + quoted(to)})
 		}
+		return all
 	}
 	path := quoted(r["path"])
 	all := []step{

@@ -59,7 +59,7 @@ func endpointColumns() []table.ColumnDefinition {
 		integer("family", "Address family: 2 (AF_INET) or 10 (AF_INET6)"),
 		integer("protocol", "IP protocol number: 6 is TCP, 17 is UDP"),
 		text("local_address", "Local address of the latest socket"),
-		table.TextColumn("remote_address", table.ColumnDescription("Remote address"), table.IndexColumn()),
+		table.TextColumn("remote_address", table.ColumnDescription("Remote address; empty where recorded traffic does not say it"), table.IndexColumn()),
 		integer("remote_port", "Remote port"),
 		text("remote_hostname", "Name of the remote address, where it is known without looking it up"),
 		text("remote_hostname_source", "Where that name is known from: hosts (/etc/hosts), dns (an answer this host got from its name server) or recorded"),
@@ -114,9 +114,13 @@ func endpointRow(r row, deps Deps, d send.Destination, s send.Socket, class send
 	if s.Local.IsValid() {
 		r["local_address"] = s.Local.Addr().String()
 	}
-	r["remote_address"] = d.Remote.Addr().String()
-	r["remote_port"] = strconv.Itoa(int(d.Remote.Port()))
-	r["destination_class"] = class.String()
+	if deps.Nowhere(d.Remote.Addr()) {
+		r["family"], r["remote_address"], r["remote_port"] = "", "", positive(uint64(d.Remote.Port()))
+	} else {
+		r["remote_address"] = d.Remote.Addr().String()
+		r["remote_port"] = strconv.Itoa(int(d.Remote.Port()))
+		r["destination_class"] = class.String()
+	}
 	name, source := deps.Hostname(d.Remote.Addr())
 	r["remote_hostname"], r["remote_hostname_source"] = clean(name), source
 }

@@ -20,7 +20,7 @@ func matching(ctx table.QueryContext) (filters []history.Filter, ok bool) {
 	if v, one := only(ctx, "path"); one {
 		base.Path = v
 	}
-	if v, one := only(ctx, "remote_address"); one {
+	if v, one := only(ctx, "remote_address"); one && v != "" { // without an address there is no index: SQLite filters
 		addr, err := parseAddr(v)
 		if err != nil {
 			return nil, false

@@ -27,7 +27,9 @@ type Deps struct {
 	Class func(send.Destination) send.Class
 	// Hostname is the name of an address, and where that is known from; empty if it is not.
 	Hostname func(netip.Addr) (name, source string)
-	Clock    boottime.Clock
+	// Nowhere reports an address that stands for none, in recorded traffic; nil for none of them.
+	Nowhere func(netip.Addr) bool
+	Clock   boottime.Clock
 	Host     func() Host
 	// Inventory holds the rules; nil for none.
 	Inventory *inventory.Live
@@ -89,6 +91,9 @@ func All(d Deps) []Table {
 	}
 	if d.Hostname == nil {
 		d.Hostname = func(netip.Addr) (string, string) { return "", "" }
+	}
+	if d.Nowhere == nil {
+		d.Nowhere = func(netip.Addr) bool { return false }
 	}
 	if d.CoverageRun == nil {
 		d.CoverageRun = func(process.ID) string { return "" }

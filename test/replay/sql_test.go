@@ -114,6 +114,22 @@ func TestFlowsInSQL(t *testing.T) {
 	}
 }
 
+// TestNoAddressIsInvented: a flow that does not say its destination has none in the rows, and can be asked for by that.
+func TestNoAddressIsInvented(t *testing.T) {
+	var text bytes.Buffer
+	text.WriteString(`{"id":"a","sends":[`)
+	for n := range 40 {
+		fmt.Fprintf(&text, "[%d,150],", 60*n)
+	}
+	text.WriteString("[2400,150]]}\n")
+	file := files(t, text.Bytes())[0]
+	for table, count := range map[string]int{"beacon_candidates": 1, "process_send_history": 41, "process_outbound_stats": 1} {
+		rows, _ := ask(t, file, "SELECT remote_address, remote_port, family, destination_class FROM "+table+" WHERE remote_address = ''")
+		require.Len(t, rows, count, table)
+		require.Equal(t, map[string]any{"remote_address": "", "remote_port": nil, "family": nil, "destination_class": ""}, rows[0], table)
+	}
+}
+
 func TestAHostsOwnSeriesIsOutbound(t *testing.T) {
 	var text bytes.Buffer
 	send := func(at int, to string) {
