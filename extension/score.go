@@ -36,7 +36,7 @@ func scoreCommand() *cobra.Command {
 
 Only sends is required. It writes one JSON object for each line that is not blank, in the same order: id, line, score (0 to 1),
 evidence (rank by it), confidence, insufficient, interval_ms, jitter, beats, timing_share, timing_chance, timing_evidence,
-size_bytes, size_spread, size_share, size_evidence, failed_share, reason_codes and reason.
+size_bytes (whole), size_spread, size_share, size_evidence, failed_share, reason_codes and reason.
 
 Seconds may count from any moment, be unsorted and repeated; sends of one instant are one send, a fraction of a byte is
 rounded and null bytes are 0, and only the newest 513 sends are judged. A flow of fewer than three sends, or none, scores 0 and is insufficient.
@@ -178,7 +178,7 @@ func newVerdict(id json.RawMessage, line *replay.FlowLine, r beacon.Result) *ver
 		ID: id, Line: line.Line, Score: r.Score, Evidence: r.Evidence, Confidence: r.Confidence, Insufficient: r.Insufficient,
 		IntervalMS: math.Round(float64(r.Interval)/float64(time.Microsecond)) / 1000, Jitter: r.Jitter, Beats: r.Beats,
 		TimingShare: r.TimingShare, TimingChance: r.TimingChance, TimingEvidence: r.TimingEvidence,
-		SizeBytes: r.Size, SizeSpread: r.SizeSpread, SizeShare: r.SizeShare, SizeEvidence: r.SizeEvidence,
+		SizeBytes: math.Round(r.Size), SizeSpread: r.SizeSpread, SizeShare: r.SizeShare, SizeEvidence: r.SizeEvidence,
 		FailedShare: r.FailedShare, ReasonCodes: codes, Reason: r.Reason(),
 		Process: line.Flow.Process, Destination: line.Flow.Destination,
 	}

@@ -77,6 +77,7 @@ func TestScoreTellsARhythmFromChance(t *testing.T) {
 	require.Greater(t, beacon["evidence"], poisson["evidence"])
 	require.InDelta(t, 60000, beacon["interval_ms"], 2000)
 	require.InDelta(t, 151, beacon["size_bytes"], 1)
+	require.Equal(t, math.Trunc(beacon["size_bytes"].(float64)), beacon["size_bytes"], "payloads are of whole bytes")
 	require.Equal(t, false, beacon["insufficient"])
 	require.Contains(t, beacon["reason_codes"], "regular_timing")
 	require.Contains(t, beacon["reason"], "gaps within")

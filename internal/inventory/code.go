@@ -79,7 +79,7 @@ var vocabulary = []Word{
 	{YoungerThanBeacon, 2, "its file is younger than the beacon"},
 	{DestinationNotCovered, 2, "it is expected to talk, but not there"},
 	{PeriodNotCovered, 1, "it is expected to talk there, but not this often"},
-	{RecentExecutable, 1, "its file is less than 7 days old"},
+	{RecentExecutable, 1, "its file has changed within the last 7 days"},
 	{NewProgram, 1, "it is new on this host"},
 	{NewDestination, 1, "its destination is new on this host"},
 	{ParentShellNoTerminal, 1, "a shell without a terminal started it"},

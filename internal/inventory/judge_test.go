@@ -104,6 +104,21 @@ func TestAnUnknownBinaryFires(t *testing.T) {
 	require.Equal(t, "not expected: no rule names this program; no package lists its file", v.Reason)
 }
 
+// TestWhatRunsFromMemoryHasNoYoungFile: the same age is worth a word where there is a file, and none where there is not.
+func TestWhatRunsFromMemoryHasNoYoungFile(t *testing.T) {
+	s := implant()
+	s.Facts.Changed, s.First = now.AddDate(0, 0, -3), now.AddDate(0, 0, -2)
+	v := judging(t, "").Judge(&s)
+	require.Contains(t, v.Reason, "its file has changed within the last 7 days")
+	s.Process.Program.Path = "/memfd:x (deleted)"
+	v = judging(t, "").Judge(&s)
+	require.Contains(t, v.Reason, "without a file")
+	require.NotContains(t, v.Reason, "its file")
+	s.Facts.Changed = now
+	v = judging(t, "").Judge(&s)
+	require.NotContains(t, v.SuspicionList(), "younger_than_beacon")
+}
+
 func TestObservationChangesNothing(t *testing.T) {
 	set := judging(t, "")
 	s := implant()

@@ -56,17 +56,21 @@ func file(s *Subject, note func(Code, bool)) {
 	newness(s, vouched, note)
 }
 
-// newness tells the strongest of what says that the program is new: all of it comes of one installation.
+// newness tells the strongest of what says that the program is new: all of it comes of one installation. What runs from memory has
+// no file that could be young.
 func newness(s *Subject, vouched bool, note func(Code, bool)) {
-	f := &s.Facts
+	f, changed := &s.Facts, s.Facts.Changed
+	if s.memfd() {
+		changed = time.Time{}
+	}
 	within := func(t time.Time) bool { return !t.IsZero() && s.Now.Sub(t) < Recent }
 	switch {
-	case !vouched && !s.First.IsZero() && f.Changed.After(s.First):
+	case !vouched && !s.First.IsZero() && changed.After(s.First):
 		note(YoungerThanBeacon, true)
 	case s.NewProgram || !vouched && !f.Initial && within(f.FirstSeen):
 		note(NewProgram, true)
 	default:
-		note(RecentExecutable, !vouched && within(f.Changed))
+		note(RecentExecutable, !vouched && within(changed))
 	}
 }
 

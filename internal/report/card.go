@@ -122,7 +122,7 @@ func facts(r Row) []fact {
 	add("sent in all", figure.Bytes(figure.Number(r["bytes_sent"])))
 	add("attempts that failed", share("failed_share"))
 	add("processes", r["process_count"])
-	if r["path"] != "" && r["pid"] != "0" {
+	if r["path"] != "" && figure.Number(r["pid"]) > 0 {
 		add("process", r["pid"]+map[bool]string{true: " (has ended)"}[ended(r)])
 	}
 	add("user", r["username"])
