@@ -74,6 +74,7 @@ func printVerdicts(w io.Writer, e coverage.Evidence) error {
 			fmt.Fprintf(w, "    the guide promises it at this level: see packs/blind-spots.md, and beaconwatch.ext doctor\n")
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nafter: check-ins until it was a candidate with enough of them; every row is in the table and carries coverage_run %s\n", e.Run)
+	_, err := fmt.Fprintf(w, "\nafter: check-ins until it was a candidate with enough of them; sent: what the senders say they did, where the gaps are those between what\n"+
+		"was seen: an attempt that fails, or a send told in two parts, is one more; every row is in the table and carries coverage_run %s\n", e.Run)
 	return err
 }

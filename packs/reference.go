@@ -18,7 +18,8 @@ func reference() []byte {
 Generated from the tables by ` + "`make packs`" + `; a test holds it against them. In SQL: ` + "`.schema TABLE`" + ` at the prompt.
 
 *Look-up* columns are pushed down: ` + "`WHERE pid = …`" + ` costs its answer, and a JOIN on one stays cheap. Flags are 1, 0 and, where
-nobody can say, −1. An unknown number is NULL, an unknown text is empty.
+nobody can say, −1. An unknown number is NULL, an unknown text is empty. ` + "`beaconwatch.ext query --json` and `export`" + ` write numbers as
+numbers and NULL as null; osquery itself writes all values as strings.
 `)
 	for _, t := range table.All(table.Deps{}) {
 		spec := t.Spec()
