@@ -7,8 +7,8 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 )
 
-// saved is how much CPU time an allowance may save up, for bursts.
-const saved = 200 * time.Millisecond
+// saved is how much CPU time an allowance may save up, for bursts: some twenty thousand connections at L1.
+const saved = time.Second
 
 // allowance keeps what is done as it comes within a fraction of one core in the long run. Beyond it the work waits, for the kernel
 // to keep, and in the end to drop and count.

@@ -149,14 +149,19 @@ func (s *syns) drain() error {
 	}
 }
 
-// receive makes a query of each SYN, up to a batch of them.
+// receive makes a query of each SYN, up to a batch of them; not of those that have waited so long, while there was no budget, that a sample
+// has shown the socket, or nobody holds it any more: looking at them would use up what is for those to come.
 func (s *syns) receive() error {
 	s.queries = s.queries[:0]
+	late := boottime.Now().Add(-s.cfg.MinPeriod)
 	var one packet.Packet
 	for len(s.queries) < sockdiag.MaxBatch {
 		ok, err := s.conn.Next(&one)
 		if err != nil || !ok {
 			return err
+		}
+		if boottime.Time(one.At) < late {
+			continue
 		}
 		s.queries = append(s.queries, sockdiag.Query{Local: one.Local, Remote: one.Remote, Interface: one.Interface,
 			Cookie: sockdiag.AnyCookie, Bare: true})

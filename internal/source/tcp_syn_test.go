@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -84,4 +85,29 @@ func TestTriggeredTCPTellsTheEndAfterTheBeginning(t *testing.T) {
 	require.Empty(t, r.of(to))
 	leave()
 	require.Equal(t, s.Cookie, r.await(t, send.Close, to, 1)[0].Socket.Cookie)
+}
+
+// A SYN that was kept waiting for longer than a sample takes is passed over.
+func TestSYNsThatAreLateArePassedOver(t *testing.T) {
+	enterNamespace(t)
+	to := server(t, "127.0.0.1:0", drain)
+	for _, tt := range []struct {
+		period time.Duration
+		want   int
+	}{{seldom, 1}, {time.Millisecond, 0}} {
+		tcp, err := NewTriggeredTCP(TCPConfig{MinPeriod: tt.period, Discovery: seldom})
+		require.NoError(t, err)
+		s := tcp.syns
+		began := boottime.Now()
+		dial(t, to)
+		ready, err := s.conn.Wait()
+		require.NoError(t, err)
+		require.True(t, ready)
+		require.Eventually(t, func() bool { return boottime.Now().Sub(began) > 20*time.Millisecond }, patience, time.Millisecond)
+		require.NoError(t, s.receive())
+		require.Len(t, s.queries, tt.want)
+		tcp.close()
+		require.NoError(t, s.conn.Close())
+		require.NoError(t, s.diag.Close())
+	}
 }
