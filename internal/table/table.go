@@ -30,7 +30,7 @@ type Deps struct {
 	// Nowhere reports an address that stands for none, in recorded traffic; nil for none of them.
 	Nowhere func(netip.Addr) bool
 	Clock   boottime.Clock
-	Host     func() Host
+	Host    func() Host
 	// Inventory holds the rules; nil for none.
 	Inventory *inventory.Live
 	Role      string
