@@ -13,7 +13,7 @@ import (
 // shows just after a tick lies anywhere in the jiffy before it (timekeeping_advance in kernel/time/timekeeping.c).
 var tickPhase atomic.Pointer[time.Duration]
 
-// findTickPhase begins to measure the phase, once, which takes some 15 ms of a processor: nobody waits for it.
+// findTickPhase begins to measure the phase, once, which takes some 30 ms of a processor: nobody waits for it.
 var findTickPhase = sync.OnceFunc(func() {
 	go func() {
 		if phase, ok := measureTickPhase(tickCount); ok {
@@ -29,39 +29,37 @@ func tickCount() (uintptr, bool) {
 	return n, err == nil
 }
 
-// measureTickPhase awaits changes of count until two agree. Whatever delays a tick, or us, makes a change look late, never early:
-// of two that differ the earlier one counts.
+// measureTickPhase awaits changes of count until some agree. Whatever delays a tick makes a change late, never early: of two that
+// differ the earlier one counts.
 func measureTickPhase(count func() (uintptr, bool)) (phase time.Duration, ok bool) {
-	const changes, longest = 8, 200 * time.Millisecond
+	const enough, longest = 3, time.Second
 	jiffy := jiffyLength()
 	deadline := monotonic(unix.CLOCK_MONOTONIC) + longest
-	for i := range changes {
+	for agree := 0; agree < enough; {
 		at, ok := awaitChange(count, deadline)
 		if !ok {
 			return 0, false
 		}
-		late := (at - phase) % jiffy // than the earliest so far
-		agree := i > 0 && min(late, jiffy-late) < tickDelay/2
-		if i == 0 || late > jiffy/2 {
-			phase = at % jiffy
-		}
-		if agree {
-			return phase, true
+		switch late := (at - phase) % jiffy; { // than the earliest so far
+		case agree == 0 || late > jiffy/2 && late < jiffy-tickDelay/2:
+			phase, agree = at%jiffy, 1
+		case min(late, jiffy-late) < tickDelay/2:
+			agree++
 		}
 	}
-	return 0, false
+	return phase, true
 }
 
-// awaitChange returns the last monotonic instant before count changed.
+// awaitChange returns the monotonic instant at which count changed, one at which nothing kept us from looking.
 func awaitChange(count func() (uintptr, bool), deadline time.Duration) (time.Duration, bool) {
-	first, ok := count()
-	for ok {
+	last, ok := count()
+	for before := deadline; ok && before <= deadline; { // the first change may be one that we missed
 		at := monotonic(unix.CLOCK_MONOTONIC)
 		var now uintptr
-		if now, ok = count(); ok && now != first {
+		if now, ok = count(); ok && now != last && before < at && monotonic(unix.CLOCK_MONOTONIC)-before < tickDelay/4 {
 			return at, true
 		}
-		ok = ok && at < deadline
+		last, before = now, at
 	}
 	return 0, false
 }
