@@ -156,7 +156,7 @@ func (d *demo) first(ctx context.Context, host *sqlhost.Host) error {
 		var row strings.Builder
 		fmt.Fprintf(&row, "\nThe first candidate, after %.0f s:\n\n", time.Since(begun).Seconds())
 		listing{}.row(&row, printable(rows[0]))
-		fmt.Fprintln(d.out, row.String())
+		fmt.Fprint(d.out, row.String())
 		return nil
 	}
 }

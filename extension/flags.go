@@ -140,8 +140,8 @@ func logger(cfg config.Config, verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// quietLogger is for sensors of a command, for a person: refusals of the kernel are in the tables and in doctor, so that without a
-// log_level of their own they say only what is wrong.
+// quietLogger is for sensors of a command, for a person: refusals of the kernel are in the tables and in doctor, so that without another
+// log_level than the default they say only what is wrong.
 func quietLogger(cfg config.Config) *slog.Logger {
 	if cfg.LogLevel == config.Default().LogLevel {
 		cfg.LogLevel = "error"

@@ -28,7 +28,7 @@ func TestCommandsOfAnOrdinaryUserSayWhatTheyCannotSee(t *testing.T) {
 	ask := func(credential *syscall.Credential, flags ...string) string {
 		dir := room(t)
 		require.NoError(t, os.Chown(dir, nobody, nobody))
-		cmd := exec.Command(beaconwatch(), append(append([]string{"query", "--own_sensor", "--for", "1s"}, placeIn(dir)...), flags...)...)
+		cmd := exec.Command(beaconwatch(), append(append(append([]string{"query", "--own_sensor", "--for", "1s"}, placeIn(dir)...), "--level", "L3"), flags...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 		var said strings.Builder
 		cmd.Stderr = &said
