@@ -59,7 +59,7 @@ func TestDebianPackage(t *testing.T) {
 	status := first.status(t)
 	require.Contains(t, status["version"], before)
 	port := talk(t)
-	recorded := first.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE remote_port = "+port)
+	recorded := first.rows(t, "SELECT remote_port, bytes_sent, first_seen FROM process_outbound_stats WHERE bytes_sent > 0 AND remote_port = "+port)
 	r.run(t, "/usr/lib/beaconwatch/mode", "autoload")
 	require.NoError(t, os.WriteFile(r.path("/etc/beaconwatch/beaconwatch.yaml"), []byte("role: bastion # edited by hand\n"), 0o644))
 	r.run(t, "dpkg", "-i", renewed)
