@@ -101,6 +101,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"documents", rule(program+anywhere) + "---\nrules: []\n", "one document a file, this is the second"},
 		{"shipped keys", rule(program + anywhere + "    updates_itself: true\n"), "updates_itself is for shipped entries"},
 		{"deep", "rules: " + strings.Repeat("[", 1000), "f.yaml:1:1: the file nests deeper than 32"},
+		{"deep under comments", "# {\n #[\nrules: [ # [\n" + strings.Repeat("[", 1000), "f.yaml:1:1: the file nests deeper than 32"},
 		{"deep list", strings.Repeat("- ", 1000), "f.yaml:1:1: the file nests deeper than 32"},
 		{"large", "#" + strings.Repeat(" ", maxFileBytes), "f.yaml:1:1: the file has 1048577 bytes, at most 1048576 are read"},
 		{"control character", "rules:\n  - name: \"a\\x1b[0m\"\n", "f.yaml:2:11: control characters"},

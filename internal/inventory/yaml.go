@@ -99,10 +99,20 @@ func (d *document) syntax(err error) {
 	d.add(line, column, "%s", strings.Join(strings.Fields(message), " "))
 }
 
-// nesting is the most brackets open at a time, or list markers in a row: the library reads them by recursion.
+// nesting is the most brackets open at a time, or list markers in a row, outside lines of comment: the library reads them by
+// recursion.
 func nesting(text []byte) int {
 	deepest, open, markers := 0, 0, 0
+	begins, commented := true, false // a line, and with a #
 	for i, c := range text {
+		if c == '\n' {
+			begins, commented = true, false
+		} else if begins && c != ' ' && c != '\t' {
+			begins, commented = false, c == '#'
+		}
+		if commented {
+			continue
+		}
 		switch c {
 		case '[', '{':
 			open++
