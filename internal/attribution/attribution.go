@@ -33,7 +33,7 @@ type Config struct {
 	// MaxProcesses bounds the processes described, ended ones included, and apart from these those that were witnessed
 	// without having owned a socket yet. Default 4096 of each.
 	MaxProcesses int
-	// MaxText bounds the text kept about them, in bytes. Default 4 MiB for each.
+	// MaxText bounds the text kept about them, in bytes. Default 6 MiB for each.
 	MaxText int
 	// MaxSockets bounds the sockets remembered, and with a factor of four the descriptors indexed. Default 32768.
 	MaxSockets int
@@ -90,7 +90,7 @@ func New(c Config) (*Resolver, error) {
 	}
 	setDefault(&c.Root, "/proc")
 	setDefault(&c.MaxProcesses, 4096)
-	setDefault(&c.MaxText, 4<<20)
+	setDefault(&c.MaxText, 6<<20)
 	setDefault(&c.MaxSockets, 1<<15)
 	setDefault(&c.KeepExited, 30*time.Minute)
 	setDefault(&c.FullScanEvery, 5*time.Second)

@@ -113,7 +113,8 @@ func sense(t testing.TB, enriched bool, binaries []string) outcome {
 	o.samples, o.tooLate = after.Samples-before.Samples, after.LateSamples-before.LateSamples
 	known := enricher.Stats()
 	o.facts, o.drops = known.Examined, known.Dropped
-	o.met = uint64(resolver.Stats().Processes)
+	owners := resolver.Stats()
+	o.met = uint64(owners.Processes) + owners.EvictedProcesses
 	cancel()
 	parts.Wait()
 	return o
