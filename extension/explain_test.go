@@ -86,13 +86,13 @@ func TestExplainNamesWhatChangesTheGrade(t *testing.T) {
 
 func TestExplainAddsUpAndSaysWhatToDo(t *testing.T) {
 	var out strings.Builder
-	require.NoError(t, explain(&out, map[string]string{"signature": "/usr/bin/python3.11 /tmp/stranger/beacon.py @/process_api tcp://127.0.0.1:9997", "scope": "destination",
-		"path": "/usr/bin/python3.11", "script": "/tmp/stranger/beacon.py", "remote_address": "127.0.0.1", "remote_port": "9997", "protocol": "6",
+	require.NoError(t, explain(&out, map[string]string{"signature": "/usr/bin/python3.11 /tmp/update/beacon.py @/user.slice tcp://127.0.0.1:9997", "scope": "destination",
+		"path": "/usr/bin/python3.11", "script": "/tmp/update/beacon.py", "remote_address": "127.0.0.1", "remote_port": "9997", "protocol": "6",
 		"destination_class": "loopback", "score": "0.999", "evidence": "15.110", "timing_evidence": "9.330", "size_evidence": "10.736", "interval_ms": "2000",
 		"size_bytes": "300", "beats": "20", "expected": "0", "insufficient": "0", "suspicions": "world_writable_path=4,no_package=2",
 		"reason_codes": "above_threshold,regular_timing,uniform_sizes", "last_seen": "1700060000", "first_seen": "1700000000"}))
 	text := out.String()
-	for _, want := range []string{"@/process_api: the control group", "together: 9.330 × ", " = 15.110 nats", "No rule can make it expected\n",
+	for _, want := range []string{"@/user.slice: the control group", "together: 9.330 × ", " = 15.110 nats", "No rule can make it expected\n",
 		"anybody may put a program", "Instead: move it to where only root may write"} {
 		require.Contains(t, text, want)
 	}

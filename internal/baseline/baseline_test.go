@@ -99,8 +99,8 @@ func TestWhatNobodyShouldSignIsNotProposed(t *testing.T) {
 		row("/usr/bin/python3.11", "10.0.0.7", "443", "script", "-c"),
 		row("/usr/bin/curl", "203.0.113.5", "443", "destination_class", "public", "reason_codes", "general_purpose_tool"),
 		row("/opt/**", "10.0.0.7", "443"),
-		row("/tmp/stranger/agent", "10.0.0.7", "443"), // what the inventory would refuse, however it is signed
-		row("/usr/bin/python3.11", "10.0.0.7", "443", "script", "/tmp/stranger/beacon.py"),
+		row("/tmp/update/agent", "10.0.0.7", "443"), // what the inventory would refuse, however it is signed
+		row("/usr/bin/python3.11", "10.0.0.7", "443", "script", "/tmp/update/beacon.py"),
 	} {
 		text := written(t, r)
 		require.Contains(t, text, "no rule is proposed", r["path"])
