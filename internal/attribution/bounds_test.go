@@ -99,9 +99,9 @@ func TestEndedProcessesGoFirst(t *testing.T) {
 	table.exit(entries[2], 6)
 	require.Len(t, table.exited, 1, "ends once")
 	table.add(process.Info{ID: process.ID{PID: 9}}, 0, 0)
-	require.True(t, entries[2].evicted)
+	require.Nil(t, entries[2].info)
 	table.add(process.Info{ID: process.ID{PID: 10}}, 0, 0)
-	require.True(t, entries[0].evicted, "then the one that has been quiet for longest")
+	require.Nil(t, entries[0].info, "then the one that has been quiet for longest")
 	require.Len(t, table.byID, 3)
 }
 

@@ -10,7 +10,7 @@ import (
 type entry struct {
 	id      process.ID
 	program process.Program
-	// info is nil when evicted.
+	// info is nil when it is no longer in the table, though a socket may still point here.
 	info *process.Info
 	// stack tells one image from the next, see procfs.PIDStat.
 	stack uint64
@@ -23,8 +23,6 @@ type entry struct {
 	born int64
 	// ended is when it was found to have exited, by Resolver.now.
 	ended int64
-	// evicted: no longer in the table, though a socket may still point here.
-	evicted bool
 }
 
 // processes is a bounded memory of processes.
@@ -103,7 +101,7 @@ func (t *processes) describe(d process.Info) {
 
 // exit notes that a process has ended.
 func (t *processes) exit(e *entry, now int64) {
-	if e.exited || e.evicted {
+	if e.exited || e.info == nil {
 		return
 	}
 	e.exited, e.info.Exited, e.ended = true, true, now
@@ -179,7 +177,7 @@ func (t *processes) drop(e *entry) {
 	}
 	t.unlatest(e)
 	t.text -= textOf(*e.info)
-	e.info, e.evicted = nil, true
+	e.info = nil
 }
 
 // textOf is the text an entry keeps alive, in bytes. Parents are counted with each child, though children share them.

@@ -75,7 +75,7 @@ func (r *Resolver) former(id process.ID) *entry {
 // enter makes an owner of a witnessed process; nil if what it ran is not certain. It needs mu.
 func (r *Resolver) enter(k *kin) *entry {
 	switch {
-	case k.owner != nil && !k.owner.evicted:
+	case k.owner != nil && k.owner.info != nil:
 	case r.lineage.certain(k):
 		k.owner = r.processes.add(k.info(), k.image.stack, r.now())
 		k.owner.born = k.born

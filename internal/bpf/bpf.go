@@ -63,7 +63,7 @@ func (c *Config) setDefaults() error {
 	if c.settle == 0 {
 		c.settle = min(c.Idle, 5*time.Second)
 	}
-	c.tick = jiffy()
+	c.tick = Jiffy()
 	if c.Ring < os.Getpagesize() || c.Ring > 1<<30 || c.Ring&(c.Ring-1) != 0 || c.MaxStreams < 1 || c.MaxStreams > 1<<22 ||
 		c.Window < 0 || c.Window > time.Second || c.Idle <= c.Window {
 		return fmt.Errorf("bpf: ring %d, %d streams, window %v, idle %v: a power of two of a page to 1 GiB, in [1, 2^22], "+

@@ -32,8 +32,8 @@ type known struct {
 	event Event
 }
 
-// jiffy is the tick of the kernel, which is the resolution of its coarse clocks (clock_getres(2)).
-func jiffy() time.Duration {
+// Jiffy is the distance of two ticks of the kernel, the resolution of its coarse clocks (clock_getres(2)); 4 ms if it does not say.
+func Jiffy() time.Duration {
 	const usual = 4 * time.Millisecond
 	var resolution unix.Timespec
 	if unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &resolution) != nil || resolution.Nano() <= 0 {

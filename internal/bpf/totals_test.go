@@ -159,7 +159,7 @@ func TestBurstIsFolded(t *testing.T) {
 	require.Equal(t, 1, records)
 	require.Equal(t, Totals, last.Kind)
 	require.Equal(t, uint64(14500), last.Bytes)
-	require.True(t, before <= last.At && last.At <= after+2*int64(jiffy()), "it is dated by the jiffy")
+	require.True(t, before <= last.At && last.At <= after+2*int64(Jiffy()), "it is dated by the jiffy")
 }
 
 func TestIdleStreamsAreForgotten(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
+	"github.com/beaconwatch/beaconwatch/internal/bpf"
 )
 
 // jiffyClock places the kernel's "so many jiffies ago" on the boot time line. The kernel subtracts two tick counts, so the
@@ -20,7 +21,7 @@ type jiffyClock struct {
 
 func newJiffyClock() *jiffyClock {
 	findTickPhase()
-	c := &jiffyClock{jiffy: jiffyLength()}
+	c := &jiffyClock{jiffy: bpf.Jiffy()}
 	if c.jiffy%time.Millisecond != 0 {
 		c.slack = time.Millisecond
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/bpf"
 )
 
 // tickPhase is where within a jiffy, on the monotonic line, the kernel's tick count advances, which stays so while the kernel runs;
@@ -33,7 +35,7 @@ func tickCount() (uintptr, bool) {
 // differ the earlier one counts.
 func measureTickPhase(count func() (uintptr, bool)) (phase time.Duration, ok bool) {
 	const enough, longest = 3, time.Second
-	jiffy := jiffyLength()
+	jiffy := bpf.Jiffy()
 	deadline := monotonic(unix.CLOCK_MONOTONIC) + longest
 	for agree := 0; agree < enough; {
 		at, ok := awaitChange(count, deadline)
@@ -62,13 +64,4 @@ func awaitChange(count func() (uintptr, bool), deadline time.Duration) (time.Dur
 		last, before = now, at
 	}
 	return 0, false
-}
-
-// jiffyLength returns the distance of two ticks, the resolution of CLOCK_MONOTONIC_COARSE; 4 ms if the kernel does not say.
-func jiffyLength() time.Duration {
-	var resolution unix.Timespec
-	if unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &resolution) == nil && resolution.Nano() > 0 {
-		return time.Duration(resolution.Nano())
-	}
-	return 4 * time.Millisecond
 }

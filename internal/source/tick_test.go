@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/beaconwatch/beaconwatch/internal/bpf"
 )
 
 // The kernel's own count of ticks changes just where ticks are taken to be.
@@ -54,7 +56,7 @@ func TestTheLastTickWhateverTheCoarseClockShows(t *testing.T) {
 }
 
 func TestPhaseOfTicksThatComeLate(t *testing.T) {
-	jiffy := jiffyLength()
+	jiffy := bpf.Jiffy()
 	phase := jiffy / 3
 	delays := []time.Duration{jiffy / 4, 0, jiffy / 8, 0, 0, 0, 0, 0, 0, 0}
 	start := (monotonic(unix.CLOCK_MONOTONIC)-phase)/jiffy + 1
