@@ -53,6 +53,9 @@ func (x *examiner) examine(info process.Info) {
 		}
 	}
 	s.container = x.containers.of(&info, time.Now())
+	if s.executable != nil && s.executable.elsewhere && x.unlinked(info.ID, s) {
+		s.unlinked.Store(true) // between its description and this look
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.subjects.put(info.ID, s)

@@ -36,3 +36,28 @@ func TestUnlinkedWhileItRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestUnlinkedBeforeItIsExamined: its file goes between its description and the first look, and it is examined once more after its
+// end. A file that is no more is not another file.
+func TestUnlinkedBeforeItIsExamined(t *testing.T) {
+	path := install(t, "/bin/sleep", filepath.Join(t.TempDir(), "x"))
+	e := running(t, Config{})
+	cmd := sleeper(path)
+	info := start(t, cmd)
+	require.NoError(t, os.Remove(path))
+	require.True(t, facts(t, e, info).Unlinked)
+	stop(cmd)
+	require.True(t, facts(t, e, info).Unlinked)
+	again := examiner{Enricher: e}
+	require.NotContains(t, again.asked(e.now()), info.ID, "what cannot change is not looked at again")
+}
+
+// TestExaminedAgainIsStillAskedFor: who has all it wants to know asks seldom, and must hear of a removal nevertheless.
+func TestExaminedAgainIsStillAskedFor(t *testing.T) {
+	e := running(t, Config{})
+	info := start(t, sleeper(install(t, "/bin/sleep", filepath.Join(t.TempDir(), "x"))))
+	facts(t, e, info)
+	again := examiner{Enricher: e}
+	again.examine(info)
+	require.Contains(t, again.asked(e.now()), info.ID)
+}

@@ -46,13 +46,18 @@ type subjects struct {
 	order []process.ID
 }
 
-// put remembers a process.
+// put remembers a process. Examined again it is asked for as before, and what it has removed stays so.
 func (t *subjects) put(id process.ID, s *subject) {
 	if t.byID == nil {
 		t.byID = make(map[process.ID]*subject)
 	}
-	if t.byID[id] == nil {
+	if old := t.byID[id]; old == nil {
 		t.order = append(t.order, id)
+	} else {
+		s.asked.Store(old.asked.Load())
+		if old.executable == s.executable && old.unlinked.Load() {
+			s.unlinked.Store(true)
+		}
 	}
 	t.byID[id] = s
 	for len(t.order) > t.limit {
