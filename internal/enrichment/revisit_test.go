@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -57,7 +58,8 @@ func TestExaminedAgainIsStillAskedFor(t *testing.T) {
 	e := running(t, Config{})
 	info := start(t, sleeper(install(t, "/bin/sleep", filepath.Join(t.TempDir(), "x"))))
 	facts(t, e, info)
+	e.subjects.byID[info.ID].asked.Store(int64(interest))
 	again := examiner{Enricher: e}
 	again.examine(info)
-	require.Contains(t, again.asked(e.now()), info.ID)
+	require.Contains(t, again.asked(2*interest-time.Second), info.ID)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +38,7 @@ global(workDirectory="/run")
 `)
 			launch(t, "", exec.Command(rsyslogPath, "-n", "-f", file, "-i", "/run/rsyslogd.pid"))
 			// its rhythm is that of the loudest program
-			launch(t, "", exec.Command("/bin/sh", "-c", "for beat in $(seq 100); do logger -u /run/syslog.sock heartbeat; sleep 1; done"))
+			launch(t, "", exec.Command("/bin/sh", "-c", fmt.Sprintf("for beat in $(seq %d); do logger -u /run/syslog.sock heartbeat; sleep 1; done", beats)))
 		}},
 		{"zabbix-agent", "zabbix-agent", zabbixPath, zabbixPort, func(t *testing.T) {
 			file := written(t, "Hostname=server\nServerActive="+neighbourAddress+"\nBufferSend=1\nStartAgents=0\nLogType=console\nPidFile=/run/zabbix/agentd.pid\n")

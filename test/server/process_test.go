@@ -15,7 +15,7 @@ import (
 )
 
 // lifetime is how long a process of these tests may live at most.
-const lifetime = 2 * time.Minute
+const lifetime = (beats + 60) * time.Second
 
 // child is a process on the server, the leader of a process group. Both end with the test.
 type child struct {
