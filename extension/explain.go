@@ -96,20 +96,21 @@ func explain(w io.Writer, r map[string]string) error {
 
 func explainScore(b *strings.Builder, r map[string]string) {
 	n := figure.Number
+	share := func(column string) string { return beacon.Percent(n(r[column])) }
 	interval := figure.Duration(time.Duration(n(r["interval_ms"])) * time.Millisecond)
 	b.WriteString("\nThe score\n")
 	if n(r["interval_ms"]) > 0 {
-		fmt.Fprintf(b, "  timing: %.0f %% of the gaps lie within ±%.0f %% of %s; %.0f %% would by chance: %s nats.\n",
-			100*n(r["timing_share"]), 100*n(r["jitter"]), interval, 100*n(r["timing_chance"]), r["timing_evidence"])
+		fmt.Fprintf(b, "  timing: %s of the gaps lie within ±%s of %s; %s would by chance: %s nats.\n",
+			share("timing_share"), share("jitter"), interval, share("timing_chance"), r["timing_evidence"])
 	} else {
 		fmt.Fprintf(b, "  timing: no band of gaps holds more than chance would; %s check-ins.\n", r["beats"])
 	}
 	if n(r["size_bytes"]) > 0 {
-		fmt.Fprintf(b, "  sizes: %.0f %% of the payloads lie within ±%.0f %% of %s: %s nats, counted because the timing is regular.\n", 100*n(r["size_share"]), 100*n(r["size_spread"]),
+		fmt.Fprintf(b, "  sizes: %s of the payloads lie within ±%s of %s: %s nats, counted because the timing is regular.\n", share("size_share"), share("size_spread"),
 			figure.Bytes(n(r["size_bytes"])), r["size_evidence"])
 	}
 	if n(r["failed_share"]) > 0 {
-		fmt.Fprintf(b, "  %.0f %% of the attempts never connected.\n", 100*n(r["failed_share"]))
+		fmt.Fprintf(b, "  %s of the attempts never connected.\n", share("failed_share"))
 	}
 	explainSum(b, r)
 	b.WriteString("What would change it\n")
@@ -118,9 +119,9 @@ func explainScore(b *strings.Builder, r map[string]string) {
 	case n(r["interval_ms"]) <= 0:
 		b.WriteString("  check-ins in one rhythm: evidence grows with each that comes when it is due.\n")
 	case r["insufficient"] == "1":
-		fmt.Fprintf(b, "  with ±%.0f %% of jitter %d check-ins are needed to conclude anything; there are %d.\n", 100*n(r["jitter"]), least, beats)
+		fmt.Fprintf(b, "  with ±%s of jitter %d check-ins are needed to conclude anything; there are %d.\n", share("jitter"), least, beats)
 	default:
-		fmt.Fprintf(b, "  each further check-in around %s adds evidence; gaps elsewhere take it: below %.0f %% inside the band nothing is left of it.\n", interval, 100*n(r["timing_chance"]))
+		fmt.Fprintf(b, "  each further check-in around %s adds evidence; gaps elsewhere take it: below %s inside the band nothing is left of it.\n", interval, share("timing_chance"))
 	}
 }
 

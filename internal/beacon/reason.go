@@ -14,15 +14,15 @@ func (r Result) Reason() string {
 	var parts []string
 	switch {
 	case r.TimingEvidence > 0:
-		parts = append(parts, percent(r.TimingShare)+" of "+strconv.Itoa(r.Gaps)+" gaps within ±"+percent(r.Jitter)+" of "+pretty(r.Interval)+
-			", "+percent(r.TimingChance)+" by chance")
+		parts = append(parts, Percent(r.TimingShare)+" of "+strconv.Itoa(r.Gaps)+" gaps within ±"+Percent(r.Jitter)+" of "+pretty(r.Interval)+
+			", "+Percent(r.TimingChance)+" by chance")
 	case r.Beats < 3:
 		parts = append(parts, fmt.Sprintf("too few beats to judge (%d)", r.Beats))
 	default:
 		parts = append(parts, fmt.Sprintf("no rhythm in %d gaps", r.Gaps))
 	}
 	if r.SizeEvidence > 0 {
-		parts = append(parts, percent(r.SizeShare)+" of payloads "+digits(r.Size, 'f', 0)+" ± "+digits(math.Round(r.Size*r.SizeSpread), 'f', 0)+" bytes")
+		parts = append(parts, Percent(r.SizeShare)+" of payloads "+digits(r.Size, 'f', 0)+" ± "+digits(math.Round(r.Size*r.SizeSpread), 'f', 0)+" bytes")
 	}
 	if r.Second > 0 {
 		parts = append(parts, "a second period of "+pretty(r.Second))
@@ -37,7 +37,7 @@ func (r Result) Reason() string {
 		parts = append(parts, plural(r.Missed, "beat")+" missed")
 	}
 	if r.FailedShare > 0 {
-		parts = append(parts, percent(r.FailedShare)+" of attempts failed")
+		parts = append(parts, Percent(r.FailedShare)+" of attempts failed")
 	}
 	if r.Codes.Has(CoarseClock) {
 		parts = append(parts, "clock too coarse for more")
@@ -56,8 +56,8 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// percent renders a share with as many digits as it needs: 0.5 %, 94 %.
-func percent(share float64) string {
+// Percent renders a share with as many digits as it needs: 0.5 %, 94 %.
+func Percent(share float64) string {
 	p := 100 * share
 	if p > 0 && p < 1 || p >= 99.5 && p < 100 {
 		return digits(min(p, 99.9), 'f', 1) + " %"
