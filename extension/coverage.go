@@ -49,8 +49,8 @@ func coverageCommand() *cobra.Command {
 		Short: "Prove that suspicious senders yield reviewable evidence here: the monitoring coverage test",
 		Long: `coverage starts harmless senders in the shapes of what the analytic is about: a timer with curl, a python loop, a jittered
 implant, chunked exfiltration, datagrams of the size of DNS questions, short-lived processes, rotating destinations. Then it asks
-the tables, of the running sensor, of the osquery at --socket, or of a private sensor, whether each became a candidate: after how
-many check-ins, at which severity, seen at which level.
+the tables whether each became a candidate: after how many check-ins, at which severity, seen at which level. It asks the osquery that
+has the tables of the running sensor, or is at --socket; without one the running sensor, without that a private one.
 
 As root the senders send to addresses of documentation inside a network namespace of their own; nothing leaves it. As an ordinary
 user they send on loopback to themselves, watched by a private sensor; with --sink, to a host on which "coverage sink" runs. They
@@ -172,7 +172,26 @@ func (c *covering) ask(cmd *cobra.Command, cfg *config.Config) (shell.Querier, f
 		}
 		*cfg = loaded
 	}
-	return c.connect(cmd, *cfg, false)
+	ask, done, err := c.connect(cmd, *cfg, false)
+	if err != nil || c.socket != "" || c.started != nil {
+		return ask, done, err
+	}
+	return c.throughOsquery(cmd.Context(), ask, done)
+}
+
+// throughOsquery asks the osquery that has the tables of the running sensor, if one has: what reaches a fleet goes that way.
+func (c *covering) throughOsquery(ctx context.Context, ask shell.Querier, done func()) (shell.Querier, func(), error) {
+	rows, err := rowsOf(ctx, ask, "SELECT osquery_socket FROM beacon_sensor_status")
+	if err != nil || len(rows) != 1 || rows[0]["osquery_socket"] == "" {
+		return ask, done, err
+	}
+	done()
+	c.socket = rows[0]["osquery_socket"]
+	client, err := shell.Dial(c.socket, 30*time.Second)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the sensor is registered with an osquery that does not answer: %w", err)
+	}
+	return client, func() { client.Close() }, nil
 }
 
 // observe runs the senders and asks the tables until all is found or their time is over.

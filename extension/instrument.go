@@ -36,23 +36,23 @@ const historyPart = 4
 
 // instrument is a whole sensor, wired: sources to attribution to history to ranking to tables.
 type instrument struct {
-	sensor     *sensor.Sensor
-	resolver   *attribution.Resolver
-	enricher   *enrichment.Enricher
-	names      *enrichment.Names
-	firstSeen  *checkpoint.FirstSeen
-	histories  *checkpoint.Histories
-	purges     atomic.Uint64
-	marks      coverageMarks
-	stateDir   string // empty for a sensor that keeps nothing
-	store      *history.Store
-	rules      *inventory.Live
-	ranker     *candidate.Ranker
-	plugins    []osquery.OsqueryPlugin
-	namespaces *namespaces
-	governor   *governor.Governor
-	answering  governor.Meter
-	reconnects func() uint64
+	sensor       *sensor.Sensor
+	resolver     *attribution.Resolver
+	enricher     *enrichment.Enricher
+	names        *enrichment.Names
+	firstSeen    *checkpoint.FirstSeen
+	histories    *checkpoint.Histories
+	purges       atomic.Uint64
+	marks        coverageMarks
+	stateDir     string // empty for a sensor that keeps nothing
+	store        *history.Store
+	rules        *inventory.Live
+	ranker       *candidate.Ranker
+	plugins      []osquery.OsqueryPlugin
+	namespaces   *namespaces
+	governor     *governor.Governor
+	answering    governor.Meter
+	registration func() (socket string, reconnects uint64)
 }
 
 // newInstrument wires a sensor for this host. background are further parts it shall run.
@@ -69,7 +69,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
-	in := &instrument{store: store, reconnects: func() uint64 { return 0 }}
+	in := &instrument{store: store, registration: func() (string, uint64) { return "", 0 }}
 	if err := in.enrich(cfg); err != nil {
 		return nil, err
 	}
@@ -162,8 +162,9 @@ func (in *instrument) sweep(ctx context.Context) error {
 // host reads what the status table says of our own process.
 func (in *instrument) host(configHash string, cfg config.Config) table.Host {
 	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Checkpoint: in.histories.Saved(),
-		Purges: in.purges.Load(), CoverageRun: in.marks.run(), Reconnects: in.reconnects(),
+		Purges: in.purges.Load(), CoverageRun: in.marks.run(),
 		MemoryLimit: uint64(cfg.MemoryLimitMiB) << 20, Goroutines: runtime.NumGoroutine(), ResidentSize: ceiling.Resident()}
+	h.OsquerySocket, h.Reconnects = in.registration()
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {
 		h.UserTime, h.SystemTime = time.Duration(usage.Utime.Nano()), time.Duration(usage.Stime.Nano())

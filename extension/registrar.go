@@ -30,7 +30,8 @@ type registrar struct {
 	plugins  []osquery.OsqueryPlugin
 	log      *slog.Logger
 
-	registered atomic.Uint64 // times registered
+	registered atomic.Uint64          // times registered
+	at         atomic.Pointer[string] // the socket of the osquery that lists us now
 }
 
 // run registers, checks, and registers again until ctx ends; it never gives up. A duplicate name or a missing socket is
@@ -101,6 +102,7 @@ func (r *registrar) watch(ctx context.Context, socket string, served <-chan erro
 	defer client.Close()
 	tick := time.NewTicker(r.interval)
 	defer tick.Stop()
+	defer r.at.Store(nil)
 	listed := false
 	for {
 		select {
@@ -116,6 +118,7 @@ func (r *registrar) watch(ctx context.Context, socket string, served <-chan erro
 			case here && !listed:
 				listed = true
 				r.registered.Add(1)
+				r.at.Store(&socket)
 				r.log.Info("registered with osquery", "socket", socket)
 			case !here && listed:
 				return errors.New("osquery dropped the registration")
@@ -126,8 +129,13 @@ func (r *registrar) watch(ctx context.Context, socket string, served <-chan erro
 	}
 }
 
-// reconnects is how often registration had to be made anew.
-func (r *registrar) reconnects() uint64 { return max(r.registered.Load(), 1) - 1 }
+// registration is the socket of the osquery that has our tables, empty if none has, and how often that had to be made anew.
+func (r *registrar) registration() (socket string, reconnects uint64) {
+	if at := r.at.Load(); at != nil {
+		socket = *at
+	}
+	return socket, max(r.registered.Load(), 1) - 1
+}
 
 func listsUs(ctx context.Context, client *osquery.ExtensionManagerClient, timeout time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

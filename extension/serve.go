@@ -77,7 +77,7 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 		return err
 	}
 	in.restore(cfg.StateDir)
-	in.reconnects = reg.reconnects
+	in.registration = reg.registration
 	reg.plugins = in.plugins
 	for _, p := range in.plugins {
 		if err := host.RegisterTable(p); err != nil {

@@ -55,8 +55,10 @@ type Host struct {
 	CPUShare, CPUBudget float64
 	GivesWay            []string
 	GaveWay             time.Duration
-	Reconnects          uint64
-	ConfigHash          string
+	// OsquerySocket is that of the osquery which has the tables now, Reconnects how often they had to be registered again.
+	OsquerySocket string
+	Reconnects    uint64
+	ConfigHash    string
 	// Checkpoint is when the histories were last written to disk, zero for never.
 	Checkpoint time.Time
 	Purges     uint64

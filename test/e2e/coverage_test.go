@@ -15,12 +15,18 @@ import (
 )
 
 // TestCoverageOfARunningSensor runs the coverage test against a sensor that every kernel here grants all to: it finds each shape
-// and marks its rows, and nobody else's. Its traffic stays in a network namespace of its own.
+// and marks its rows, and nobody else's, in what the osquery answers that has the sensor's tables. Its traffic stays in a network
+// namespace of its own.
 func TestCoverageOfARunningSensor(t *testing.T) {
 	t.Parallel()
 	host, outside := network(t)
 	// the kernel tells of processes in the first network namespace only, where sensors live
-	s := tracing(t)
+	at := filepath.Join(room(t), "em")
+	newOsqueryd(t, at)
+	s := sensorAt(t, nil, "L3", asExtension(at)...)
+	require.Eventually(t, func() bool {
+		return one(t, s, "SELECT osquery_socket FROM beacon_sensor_status")["osquery_socket"] == at
+	}, patience, 20*time.Millisecond)
 	// an implant that borrows the name and the arguments of one of the test's senders
 	implant := newActor(t, host, "jittered-implant")
 	implant.arguments = []string{"coverage-sender"}
@@ -34,6 +40,7 @@ func TestCoverageOfARunningSensor(t *testing.T) {
 	var e coverage.Evidence
 	require.NoError(t, json.Unmarshal(out, &e))
 	require.Equal(t, "L3", e.Status["level"])
+	require.Equal(t, "osquery at "+at, e.Asked)
 	for _, v := range e.Verdicts {
 		if v.Skipped != "" {
 			t.Log(v.Shape, v.Skipped)
