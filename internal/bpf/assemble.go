@@ -118,13 +118,18 @@ func (c *code) count(m *ebpf.Map, which counter, scratch int16, skip string) {
 
 // owner fills the record at base+at with who calls.
 func (c *code) owner(base asm.Register, at int16) {
-	c.add(asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.StoreMem(base, at+atPID, asm.R0, asm.Word))
-	c.add(asm.FnGetCurrentUidGid.Call(), asm.StoreMem(base, at+atUID, asm.R0, asm.Word))
-	c.add(asm.FnGetCurrentCgroupId.Call(), asm.StoreMem(base, at+atCgroup, asm.R0, asm.DWord))
+	c.told(base, at)
 	c.add(asm.FnGetCurrentTaskBtf.Call())
 	c.load(asm.R1, asm.R0, c.fields.groupLeader)
 	c.load(asm.R1, asm.R1, c.fields.startBoottime)
 	c.add(asm.StoreMem(base, at+atStart, asm.R1, asm.DWord))
+}
+
+// told fills in what the kernel's helpers say of who calls.
+func (c *code) told(base asm.Register, at int16) {
+	c.add(asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.StoreMem(base, at+atPID, asm.R0, asm.Word))
+	c.add(asm.FnGetCurrentUidGid.Call(), asm.StoreMem(base, at+atUID, asm.R0, asm.Word))
+	c.add(asm.FnGetCurrentCgroupId.Call(), asm.StoreMem(base, at+atCgroup, asm.R0, asm.DWord))
 	c.add(asm.Mov.Reg(asm.R1, base), asm.Add.Imm(asm.R1, int32(at+atComm)), asm.Mov.Imm(asm.R2, 16),
 		asm.FnGetCurrentComm.Call())
 }

@@ -135,6 +135,7 @@ func Open(cfg Config) (*Tracer, error) {
 	if err != nil {
 		return nil, refuse(States, err)
 	}
+	unlock()
 	t := &Tracer{cfg: cfg, record: ringbuf.Record{RawSample: make([]byte, 0, recordSize)}}
 	if t.maps, err = newMaps(cfg); err != nil {
 		return nil, refuse(States, err)

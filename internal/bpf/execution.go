@@ -84,6 +84,7 @@ const executionRing = 1 << 20
 
 // OpenExecutions attaches the program. It fails with a *Refusal if the kernel does not grant it.
 func OpenExecutions() (*Executions, error) {
+	unlock()
 	x := &Executions{record: ringbuf.Record{RawSample: make([]byte, 0, executionMax)}}
 	if err := x.open(); err != nil {
 		return nil, errors.Join(refuse(Programs, err), x.Close())

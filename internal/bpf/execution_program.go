@@ -73,14 +73,18 @@ const (
 
 // executionProgram is attached to tp_btf/sched_process_exec(task, pid, bprm), which the task itself calls when it has become
 // another program. It walks over names and pointers of the kernel with probe_read_kernel alone, so that whatever it meets cannot
-// hurt, and notes them innermost first.
+// hurt, and notes them innermost first. It needs no more than Linux 5.8.
 func executionProgram(f *fields, p *program, x *Executions) asm.Instructions {
 	c := &code{fields: f}
 	c.add(asm.StoreImm(asm.RFP, fetched, 0, asm.Word))
 	c.lookup(x.scratch, asm.RFP, fetched)
 	c.add(asm.JEq.Imm(asm.R0, 0, exit), asm.Mov.Reg(record, asm.R0))
 	c.zero(record, 0, atText)
-	c.owner(record, 0)
+	c.told(record, 0)
+	c.task(inner)
+	c.follow(inner, inner, f.groupLeader)
+	c.follow(inner, inner, f.startBoottime)
+	c.add(asm.StoreMem(record, atStart, inner, asm.DWord))
 	c.now()
 	c.add(asm.StoreMem(record, atTime, asm.R0, asm.DWord))
 
@@ -121,9 +125,9 @@ func executionProgram(f *fields, p *program, x *Executions) asm.Instructions {
 	return c.end(0)
 }
 
-// task sets reg to the current task.
+// task sets reg to the address of the current task, to be followed. With its type, which only 5.11 gives, it could be read.
 func (c *code) task(reg asm.Register) {
-	c.add(asm.FnGetCurrentTaskBtf.Call(), asm.Mov.Reg(reg, asm.R0))
+	c.add(asm.FnGetCurrentTask.Call(), asm.Mov.Reg(reg, asm.R0))
 }
 
 // follow sets reg to the member of the structure at base, 0 if it cannot be read.

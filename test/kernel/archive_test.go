@@ -13,7 +13,7 @@ import (
 // stock is the package that depends on a Debian release's stock kernel.
 const stock = "linux-image-amd64"
 
-// archive is Debian's, as this host's apt reaches it, for the release the host runs and its backports. Its lists and
+// archive is Debian's, as this host's apt reaches it: the release the host runs, its backports and the release before. Its lists and
 // what it downloads lie in a directory of its own: apt's configuration and what is installed stay as they are.
 type archive struct{ dir string }
 
@@ -54,8 +54,11 @@ func openArchive(dir string) (*archive, error) {
 	return a, nil
 }
 
-// sourcesFor writes a sources.list for the release and its backports, given os-release and the codename and address of
-// each archive that apt uses.
+// before are the releases whose kernel is older than that of the key.
+var before = map[string]string{"bookworm": "bullseye", "trixie": "bookworm"}
+
+// sourcesFor writes a sources.list for the release, its backports and the release before, given os-release and the codename and
+// address of each archive that apt uses.
 func sourcesFor(release, targets string) (string, error) {
 	var codename string
 	for line := range strings.Lines(release) {
@@ -66,7 +69,13 @@ func sourcesFor(release, targets string) (string, error) {
 	for line := range strings.Lines(targets) {
 		if name, address, ok := strings.Cut(strings.TrimSpace(line), " "); ok && codename != "" && name == codename {
 			const format = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n"
-			return fmt.Sprintf(format, address, codename) + fmt.Sprintf(format, address, codename+"-backports"), nil
+			var all string
+			for _, suite := range []string{codename, codename + "-backports", before[codename]} {
+				if suite != "" {
+					all += fmt.Sprintf(format, address, suite)
+				}
+			}
+			return all, nil
 		}
 	}
 	return "", fmt.Errorf("apt has no archive for the release %q", codename)

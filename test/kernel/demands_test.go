@@ -85,6 +85,8 @@ func TestVerdictOnTheWhole(t *testing.T) {
 		{"all well", func(*figures.Report) {}, 0},
 		{"guest in trouble", func(r *figures.Report) { r.Problem = "no veth" }, 1},
 		{"below the least level", func(r *figures.Report) { r.Full.Status["level"] = "proc" }, 1},
+		{"an old kernel does with less", func(r *figures.Report) { r.Release, r.Full.Status["level"] = "5.10.0-32-amd64", "L1" }, 0},
+		{"but not with so little", func(r *figures.Report) { r.Release, r.Full.Status["level"] = "5.10.0-32-amd64", "L0" }, 1},
 		{"a level nobody knows", func(r *figures.Report) { r.Full.Status["level"] = "L9" }, 1},
 		{"blind without the modules", func(r *figures.Report) { r.Bare.Status["level"] = "none" }, 1},
 		{"silent about what it lacks", func(r *figures.Report) { r.Bare.Status["level_reason"] = "" }, 1},
@@ -98,7 +100,7 @@ func TestVerdictOnTheWhole(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := full(least)
+			r := full("L2")
 			tt.change(&r)
 			require.Len(t, verdict(r), tt.short, verdict(r))
 		})

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSourcesForReleaseAndBackports(t *testing.T) {
+func TestSourcesForTheReleaseAndItsNeighbours(t *testing.T) {
 	const targets = "bookworm-security http://s.example/\nbookworm http://a.example/debian/\nnodistro http://n.example/\n"
 	got, err := sourcesFor("ID=debian\nVERSION_CODENAME=bookworm\n", targets)
 	require.NoError(t, err)
 	require.Equal(t, []string{
 		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ bookworm main",
 		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ bookworm-backports main",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://a.example/debian/ bullseye main",
 	}, strings.Split(strings.TrimSpace(got), "\n"))
 	_, err = sourcesFor("VERSION_CODENAME=sid\n", targets)
 	require.Error(t, err)

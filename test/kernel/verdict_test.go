@@ -11,9 +11,15 @@ import (
 // levels from the plainest to the best.
 var levels = []string{"none", "proc", "L0", "L1", "L2", "L3"}
 
-// least is the level that Debian's stock kernels must reach with their modules loaded: they have BTF, and 6.1 lacks only
-// tp_btf/sock_send_length.
-const least = "L2"
+// leastOf is the level that a stock kernel of Debian must reach with its modules loaded. They all have BTF; 6.1 lacks only
+// tp_btf/sock_send_length, and before 5.12 programs of eBPF on tracepoints get no socket cookie.
+func leastOf(release string) string {
+	var major, minor int
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err == nil && (major < 5 || major == 5 && minor < 12) {
+		return "L1"
+	}
+	return "L2"
+}
 
 // atLeast reports whether a level is as good as another. An unknown one is worse than all.
 func atLeast(level, other string) bool {
@@ -28,7 +34,7 @@ func verdict(r figures.Report) []string {
 	if r.Problem != "" {
 		note("the guest could not finish: %s", r.Problem)
 	}
-	if level := r.Full.Level(); !atLeast(level, least) {
+	if level, least := r.Full.Level(), leastOf(r.Release); !atLeast(level, least) {
 		note("level %q is below %s: %s", level, least, r.Full.Status["level_reason"])
 	}
 	switch bare := r.Bare.Level(); {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,9 +77,30 @@ func (s *sensor) query(sql string) ([]map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	var rows []map[string]string
-	if err := json.Unmarshal(out, &rows); err != nil {
+	rows, err := readRows(out)
+	if err != nil {
 		return nil, fmt.Errorf("answer to %s: %w", sql, err)
+	}
+	return rows, nil
+}
+
+// readRows reads rows of JSON. Numbers are as they are written, null is the empty text.
+func readRows(text []byte) ([]map[string]string, error) {
+	var read []map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&read); err != nil {
+		return nil, err
+	}
+	rows := make([]map[string]string, len(read))
+	for i, r := range read {
+		rows[i] = make(map[string]string, len(r))
+		for column, value := range r {
+			rows[i][column] = ""
+			if value != nil {
+				rows[i][column] = fmt.Sprint(value)
+			}
+		}
 	}
 	return rows, nil
 }
