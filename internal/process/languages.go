@@ -9,7 +9,7 @@ func languageNamed(name string) (*language, bool) {
 		return &shell, true
 	case "busybox":
 		return &busybox, true
-	case "python", "pypy":
+	case "python", "pypy", "platform-python": // the last is RHEL 8's own, in /usr/libexec
 		return &python, true
 	case "perl":
 		return &perl, true

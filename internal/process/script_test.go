@@ -32,6 +32,7 @@ func TestScript(t *testing.T) {
 		{"python, interactive", "/usr/bin/python3", "python3", ""},
 		{"python, debug build", "/usr/bin/python3.11-dbg", "python3 x.py", "/srv/x.py"},
 		{"pypy", "/opt/pypy/bin/pypy3.10", "pypy3 x.py", "/srv/x.py"},
+		{"the platform's python", "/usr/libexec/platform-python3.6", "/usr/libexec/platform-python -Es /usr/sbin/x.py", "/usr/sbin/x.py"},
 		{"a deleted interpreter", "/tmp/python3 (deleted)", "python3 x.py", "/srv/x.py"},
 		{"bash", "/usr/bin/bash", "bash x.sh", "/srv/x.sh"},
 		{"bash, options", "/usr/bin/bash", "bash -eo pipefail -x +o posix x.sh", "/srv/x.sh"},
