@@ -116,10 +116,9 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
-	hash := cfg.Hash()
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
-		CoverageRun: in.marks.of, Host: func() table.Host { return in.host(hash, cfg) }}) {
+		CoverageRun: in.marks.of, Host: func() table.Host { return in.host(cfg) }}) {
 		in.plugins = append(in.plugins, guard(p, &in.answering, in.sensor.Fail))
 	}
 	return in, nil
@@ -160,8 +159,8 @@ func (in *instrument) sweep(ctx context.Context) error {
 }
 
 // host reads what the status table says of our own process.
-func (in *instrument) host(configHash string, cfg config.Config) table.Host {
-	h := table.Host{PID: os.Getpid(), Version: fullVersion(), ConfigHash: configHash, Checkpoint: in.histories.Saved(),
+func (in *instrument) host(cfg config.Config) table.Host {
+	h := table.Host{PID: os.Getpid(), Version: fullVersion(), Config: cfg.JSON(), ConfigHash: cfg.Hash(), Checkpoint: in.histories.Saved(),
 		Purges: in.purges.Load(), CoverageRun: in.marks.run(),
 		MemoryLimit: uint64(cfg.MemoryLimitMiB) << 20, Goroutines: runtime.NumGoroutine(), ResidentSize: ceiling.Resident()}
 	h.OsquerySocket, h.Reconnects = in.registration()

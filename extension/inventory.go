@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,15 +68,6 @@ func (in *instrument) grading(where *destinations) candidate.Grading {
 		Listens: where.listens,
 		Clock:   boottime.System(),
 	}
-}
-
-// reloading reads the rules again whenever SIGHUP comes; a refusal is logged and in the status table.
-func (in *instrument) reloading(ctx context.Context) error {
-	return onSignal(ctx, syscall.SIGHUP, func() {
-		if err := in.rules.Reload(); err != nil {
-			in.sensor.Fail(err)
-		}
-	})
 }
 
 // recordUse keeps on disk which rules are of use.

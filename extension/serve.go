@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	osquery "github.com/osquery/osquery-go"
@@ -24,6 +26,8 @@ type serve struct {
 	timeout  int
 	interval int
 	verbose  bool
+
+	hangup chan os.Signal // SIGHUP, which may come before there is anything to reload
 }
 
 func (s *serve) bind(cmd *cobra.Command) {
@@ -42,6 +46,18 @@ func (s *serve) run(ctx context.Context) error {
 	case len(s.socket) > osquery.MaxSocketPathCharacters:
 		return usagef("--socket has %d characters, osquery allows %d", len(s.socket), osquery.MaxSocketPathCharacters)
 	}
+	s.hangup = make(chan os.Signal, 1)
+	signal.Notify(s.hangup, syscall.SIGHUP)
+	defer signal.Stop(s.hangup)
+	for {
+		if err := s.begin(ctx); !errors.Is(err, errAnew) {
+			return err
+		}
+	}
+}
+
+// begin is a sensor, or a relay, with the configuration of now. It ends with ctx, or with errAnew.
+func (s *serve) begin(ctx context.Context) error {
 	cfg, err := s.flags.load()
 	if err != nil {
 		return err
@@ -63,6 +79,8 @@ func (s *serve) run(ctx context.Context) error {
 
 // sense is the one sensor of this host: it watches, serves its own socket, and registers with osquery if told to.
 func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	watching, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	var in *instrument
 	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version, Logger: log,
 		Around: func(run func()) { in.answering.Do(run) }})
@@ -72,7 +90,7 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	defer host.Close()
 	reg := s.registrar(log)
 	in, err = newInstrument(cfg, log, func(ctx context.Context) error { return s.listen(ctx, host, cfg.ListenSocket, log) }, reg.run,
-		func(ctx context.Context) error { return in.reloading(ctx) })
+		func(ctx context.Context) error { return s.reloading(ctx, in, cfg, log, func() { end(errAnew) }) })
 	if err != nil {
 		return err
 	}
@@ -85,7 +103,10 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 		}
 	}
 	log.Info("watching", "version", fullVersion(), "listen_socket", cfg.ListenSocket, "config_hash", cfg.Hash())
-	return in.sensor.Run(ctx)
+	if err := in.sensor.Run(watching); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return context.Cause(watching)
 }
 
 // listen serves SQL on our own socket and tries again when that fails: the sensor is worth having without it.

@@ -188,10 +188,15 @@ func (c Config) validate() error {
 
 // Hash is the SHA-256 of the configuration in a canonical form: equal hashes mean equal behaviour.
 func (c Config) Hash() string {
+	sum := sha256.Sum256([]byte(c.JSON()))
+	return hex.EncodeToString(sum[:])
+}
+
+// JSON is the configuration as one object; durations are as they would be configured.
+func (c Config) JSON() string {
 	b, err := json.Marshal(c)
 	if err != nil {
 		return "" // no field of Config can fail to marshal
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return string(b)
 }

@@ -54,7 +54,8 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		text("osquery_socket", "Socket of the osquery that has these tables from the sensor itself; empty if none has, or through a relay"),
 		bigint("reconnects", "Times the sensor has registered with osquery again"),
 		text("role", "Role of this host, from the configuration"),
-		text("config_hash", "SHA-256 of the effective configuration"),
+		text("config", "The effective configuration, file and flags together, as a JSON object: json_extract(config, '$.level')"),
+		text("config_hash", "SHA-256 of config: equal hashes mean equal configurations"),
 		bigint("checkpoint_time", "When the histories were last written to disk, in seconds since the Unix epoch; NULL if they are in memory only"),
 		bigint("purges", "Times everything recorded was forgotten on demand"),
 		text("inventory_hash", "SHA-256 of the effective rules: equal hashes mean equal verdicts"),
@@ -84,7 +85,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 			"user_time":  millis(h.UserTime), "system_time": millis(h.SystemTime), "osquery_socket": clean(h.OsquerySocket), "reconnects": number(h.Reconnects),
 			"query_time": millis(h.QueryTime), "cpu_share": rounded(h.CPUShare, 4), "cpu_budget": rounded(h.CPUBudget, 4),
 			"gives_way": strings.Join(h.GivesWay, ","), "gave_way_time": millis(h.GaveWay),
-			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "coverage_run": clean(h.CoverageRun), "role": d.Role, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
+			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "coverage_run": clean(h.CoverageRun), "role": d.Role, "config": h.Config, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
 			"inventory_hash": rules.Hash, "inventory_error": clean(rules.Error),
 			"rules": number(rules.Rules), "rules_expired": number(rules.Expired),
 		}}, nil

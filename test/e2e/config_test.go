@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/simulate"
@@ -97,4 +100,51 @@ func TestFlags(t *testing.T) {
 			require.Equal(t, test.code == 0, c.out.String() != "")
 		})
 	}
+}
+
+// TestConfigurationIsReadAgainOnSIGHUP: another configuration takes effect in the same process, which keeps its histories and leaves
+// nothing open behind; a mistake changes nothing.
+func TestConfigurationIsReadAgainOnSIGHUP(t *testing.T) {
+	t.Parallel()
+	host, outside := network(t)
+	path := writeConfig(t, "role: web server\n")
+	s := startSensor(t, host, room(t), attentive, "--config", path)
+	a := newActor(t, host, "agentd")
+	a.send(t, part{SenderConfig: simulate.SenderConfig{Shape: simulate.Beat, Network: "tcp", Address: sink(t, outside, public4),
+		Interval: 300 * time.Millisecond, Size: 151, Count: 300, For: lifetime}})
+	status := func() map[string]string {
+		return one(t, s, "SELECT pid, config_hash, role, last_error, goroutines, json_extract(config, '$.min_beats') AS min_beats FROM beacon_sensor_status")
+	}
+	awaitBeats := func(least int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			return len(ask(t, s, fmt.Sprintf("SELECT 1 FROM beacon_candidates WHERE beats >= %d AND path = %s", least, quoted(a.path)))) > 0
+		}, patience, 100*time.Millisecond)
+	}
+	awaitBeats(10)
+	firstSeen := "SELECT first_seen FROM beacon_candidates WHERE path = " + quoted(a.path)
+	before, descriptors, first := status(), openDescriptors(t, s.pid()), one(t, s, firstSeen)["first_seen"]
+	put := func(text string) {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		require.NoError(t, syscall.Kill(s.pid(), syscall.SIGHUP))
+	}
+
+	put("role: web server\nmin_bets: 7\n")
+	require.Eventually(t, func() bool { return strings.Contains(status()["last_error"], "min_bets") }, patience, 50*time.Millisecond)
+	require.Equal(t, before["config_hash"], status()["config_hash"])
+
+	for i, role := range []string{"database server", "bastion", "ci runner"} {
+		put(fmt.Sprintf("role: %s\nmin_beats: %d\n", role, 7+i))
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			require.Equal(c, role, one(c, s, "SELECT role FROM beacon_sensor_status")["role"]) // its socket is away for a moment
+		}, patience, 50*time.Millisecond)
+	}
+	after := status()
+	require.Equal(t, before["pid"], after["pid"])
+	require.Equal(t, "9", after["min_beats"])
+	require.Empty(t, after["last_error"])
+	awaitBeats(20)
+	require.Equal(t, first, one(t, s, firstSeen)["first_seen"], "its history was kept")
+	require.LessOrEqual(t, openDescriptors(t, s.pid()), descriptors+2)
+	require.LessOrEqual(t, number(t, after, "goroutines"), number(t, before, "goroutines")+2)
 }
