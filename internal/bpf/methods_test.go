@@ -56,6 +56,10 @@ var methods = []method{
 		return unix.Sendto(fd, make([]byte, 9000), unix.MSG_ZEROCOPY, nil)
 	})},
 	{"tcp io_uring", unix.SOCK_STREAM, "tcp4", 123, 1, connectAnd(func(fd int) error { return uringSend(fd, 123) })},
+	{"tcp6 io_uring", unix.SOCK_STREAM, "tcp6", 124, 1, connectAnd(func(fd int) error { return uringSend(fd, 124) })},
+	{"tcp fast open", unix.SOCK_STREAM, "tcp4", 321, 1, func(fd int, to unix.Sockaddr) error {
+		return unix.Sendto(fd, make([]byte, 321), unix.MSG_FASTOPEN, to)
+	}},
 	{"udp connected", unix.SOCK_DGRAM, "udp4", 64, 1, connectAnd(write(64))},
 	{"udp6 connected", unix.SOCK_DGRAM, "udp6", 64, 1, connectAnd(write(64))},
 	{"udp sendto", unix.SOCK_DGRAM, "udp4", 65, 1, func(fd int, to unix.Sockaddr) error {
@@ -68,13 +72,9 @@ var methods = []method{
 		return unix.Sendto(fd, nil, 0, to)
 	}},
 	{"udp sendmmsg", unix.SOCK_DGRAM, "udp4", 40, 4, func(fd int, to unix.Sockaddr) error { return sendmmsg(fd, to, 4, 10) }},
-	{"udp segmentation offload", unix.SOCK_DGRAM, "udp4", 3000, 1, func(fd int, to unix.Sockaddr) error {
-		const udpSegment = 103 // linux/udp.h
-		if err := unix.SetsockoptInt(fd, unix.SOL_UDP, udpSegment, 1000); err != nil {
-			return errAbsent
-		}
-		return unix.Sendto(fd, make([]byte, 3000), 0, to)
-	}},
+	{"udp6 sendmmsg", unix.SOCK_DGRAM, "udp6", 40, 4, func(fd int, to unix.Sockaddr) error { return sendmmsg(fd, to, 4, 10) }},
+	{"udp segmentation offload", unix.SOCK_DGRAM, "udp4", 3000, 1, segments},
+	{"udp6 segmentation offload", unix.SOCK_DGRAM, "udp6", 3000, 1, segments},
 	{"udp more", unix.SOCK_DGRAM, "udp4", 30, 2, func(fd int, to unix.Sockaddr) error {
 		if err := unix.Sendto(fd, make([]byte, 10), unix.MSG_MORE, to); err != nil {
 			return err
@@ -89,6 +89,8 @@ var methods = []method{
 		return unix.Sendto(fd, make([]byte, 11), 0, to)
 	}},
 	{"udp io_uring", unix.SOCK_DGRAM, "udp4", 99, 1, connectAnd(func(fd int) error { return uringSend(fd, 99) })},
+	{"udp io_uring sendmsg", unix.SOCK_DGRAM, "udp4", 98, 1, func(fd int, to unix.Sockaddr) error { return uringSendmsg(fd, 98, to) }},
+	{"udp6 io_uring sendmsg", unix.SOCK_DGRAM, "udp6", 97, 1, func(fd int, to unix.Sockaddr) error { return uringSendmsg(fd, 97, to) }},
 }
 
 func TestEveryWayToSend(t *testing.T) {
@@ -176,6 +178,29 @@ func splice(fd int) error {
 	return err
 }
 
+// rawAddress is an address as the kernel reads it; nothing of none.
+func rawAddress(a unix.Sockaddr) (name *byte, length uint32) {
+	port := func(p int) uint16 { return uint16(p>>8 | p<<8&0xff00) }
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		raw := unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port(a.Port), Addr: a.Addr}
+		return (*byte)(unsafe.Pointer(&raw)), unix.SizeofSockaddrInet4
+	case *unix.SockaddrInet6:
+		raw := unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port(a.Port), Addr: a.Addr}
+		return (*byte)(unsafe.Pointer(&raw)), unix.SizeofSockaddrInet6
+	}
+	return nil, 0
+}
+
+// segments sends a datagram that is cut into three on its way (UDP_SEGMENT, udp(7)).
+func segments(fd int, to unix.Sockaddr) error {
+	const udpSegment = 103 // linux/udp.h
+	if err := unix.SetsockoptInt(fd, unix.SOL_UDP, udpSegment, 1000); err != nil {
+		return errAbsent
+	}
+	return unix.Sendto(fd, make([]byte, 3000), 0, to)
+}
+
 // sendmmsg sends n messages of size bytes in one call (sendmmsg(2)).
 func sendmmsg(fd int, to unix.Sockaddr, n, size int) error {
 	type message struct {
@@ -186,17 +211,12 @@ func sendmmsg(fd int, to unix.Sockaddr, n, size int) error {
 	vector := unix.Iovec{Base: &payload[0]}
 	vector.SetLen(size)
 	messages := make([]message, n)
-	var name unix.RawSockaddrInet4
-	if v4, ok := to.(*unix.SockaddrInet4); ok {
-		name = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: uint16(v4.Port>>8 | v4.Port<<8&0xff00), Addr: v4.Addr}
-	}
+	name, length := rawAddress(to)
 	for i := range messages {
 		h := &messages[i].header
 		h.Iov = &vector
 		h.SetIovlen(1)
-		if to != nil {
-			h.Name, h.Namelen = (*byte)(unsafe.Pointer(&name)), unix.SizeofSockaddrInet4
-		}
+		h.Name, h.Namelen = name, length
 	}
 	sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&messages[0])), uintptr(n), 0, 0, 0)
 	if errno != 0 {
