@@ -160,6 +160,9 @@ func refusedWith(err error) string {
 	return "refused"
 }
 
+// udpLevels are the levels of the sources that UDP can have.
+var udpLevels = map[string]string{"ebpf": "L3", "packet": "L1", "udp_diag": "L0", "proc": "proc"}
+
 // blindAt says what the levels of TCP and UDP cannot see anywhere; SECURITY.md has the same in a table.
 func blindAt(tcp, udp string) (blind []string) {
 	switch tcp {

@@ -163,6 +163,8 @@ func (in *instrument) host(cfg config.Config) table.Host {
 	h := table.Host{PID: os.Getpid(), Version: fullVersion(), Config: cfg.JSON(), ConfigHash: cfg.Hash(), Checkpoint: in.histories.Saved(),
 		Purges: in.purges.Load(), CoverageRun: in.marks.run(),
 		MemoryLimit: uint64(cfg.MemoryLimitMiB) << 20, Goroutines: runtime.NumGoroutine(), ResidentSize: ceiling.Resident()}
+	watched := in.sensor.Status()
+	h.Blind = blindAt(watched.Level, udpLevels[watched.UDPSource])
 	h.OsquerySocket, h.Reconnects = in.registration()
 	var usage unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err == nil {

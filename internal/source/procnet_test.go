@@ -69,6 +69,7 @@ func TestProcNetWatchesWhatSockDiagLacks(t *testing.T) {
 		to       netip.AddrPort
 		want     send.Protocol
 	}{
+		{"raw ICMPv6", send.Raw, unix.SOCK_RAW, unix.IPPROTO_ICMPV6, netip.MustParseAddrPort("[::1]:0"), send.Protocol(unix.IPPROTO_ICMPV6)},
 		{"raw ICMP", send.Raw, unix.SOCK_RAW, unix.IPPROTO_ICMP, netip.MustParseAddrPort("127.0.0.31:0"), send.ICMP},
 		{"raw OSPF", send.Raw, unix.SOCK_RAW, 89, netip.MustParseAddrPort("127.0.0.32:0"), send.Protocol(89)},
 		{"UDP-Lite", send.UDPLite, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE, netip.MustParseAddrPort("127.0.0.33:99"),
@@ -77,14 +78,21 @@ func TestProcNetWatchesWhatSockDiagLacks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := watchProc(t, tt.watch)
-			fd, err := unix.Socket(unix.AF_INET, tt.kind|unix.SOCK_CLOEXEC, tt.ip)
+			family := unix.AF_INET
+			var from, to unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, nil
+			if tt.to.Addr().Is6() {
+				family, from, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: tt.to.Addr().As16()}, &unix.SockaddrInet6{Addr: tt.to.Addr().As16()}
+			} else {
+				to = &unix.SockaddrInet4{Port: int(tt.to.Port()), Addr: tt.to.Addr().As4()}
+			}
+			fd, err := unix.Socket(family, tt.kind|unix.SOCK_CLOEXEC, tt.ip)
 			if err != nil {
 				need.Skip(t, "socket: %v", err)
 			}
-			require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+			require.NoError(t, unix.Bind(fd, from))
 			r.passes(t, 2)
 			require.NotZero(t, r.Stats().Unconnected)
-			require.NoError(t, unix.Connect(fd, &unix.SockaddrInet4{Port: int(tt.to.Port()), Addr: tt.to.Addr().As4()}))
+			require.NoError(t, unix.Connect(fd, to))
 			require.Eventually(t, func() bool { return len(r.of(tt.to)) > 0 }, patience, time.Millisecond)
 			require.NoError(t, unix.Close(fd))
 			end := r.await(t, send.Close, tt.to, 1)[0]

@@ -14,6 +14,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		text("version", "Version and commit of the sensor"),
 		text("level", "How TCP is watched: L3 (eBPF, every send), L2 (eBPF, connections), L1 (sock_diag, and a packet socket that shows who connects), L0 (sock_diag and its destroy stream), proc (/proc/net), none"),
 		text("level_reason", "Why nothing better is in use; empty if the best source is"),
+		text("blind", "What is not seen at this level, in sentences"),
 		text("tcp_source", "Source that owns TCP"),
 		text("udp_source", "Source that owns UDP"),
 		bigint("start_time", "Since when the sensor watches, in seconds since the Unix epoch"),
@@ -69,7 +70,7 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		s, h, b := d.Sensor.Status(), d.Host(), d.Store.Stats()
 		rules := d.inventory()
 		return []map[string]string{{
-			"pid": strconv.Itoa(h.PID), "version": h.Version, "level": s.Level, "level_reason": clean(s.LevelReason),
+			"pid": strconv.Itoa(h.PID), "version": h.Version, "level": s.Level, "level_reason": clean(s.LevelReason), "blind": strings.Join(h.Blind, " "),
 			"tcp_source": s.TCPSource, "udp_source": s.UDPSource, "start_time": seconds(d.Clock, s.Started),
 			"samples": number(s.Samples), "late_samples": number(s.LateSamples), "sample_period_ms": millis(s.SamplePeriod),
 			"max_gap_ms": millis(s.MaxGap), "lost_events": number(s.LostEvents), "send_events": number(s.Sends),

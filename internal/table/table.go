@@ -58,6 +58,8 @@ type Host struct {
 	// OsquerySocket is that of the osquery which has the tables now, Reconnects how often they had to be registered again.
 	OsquerySocket string
 	Reconnects    uint64
+	// Blind are sentences on what is not seen at the present level.
+	Blind []string
 	// Config is the effective configuration as a JSON object, ConfigHash the SHA-256 of that.
 	Config, ConfigHash string
 	// Checkpoint is when the histories were last written to disk, zero for never.

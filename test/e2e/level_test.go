@@ -30,6 +30,8 @@ func TestLevelProcWhereSockDiagIsRefused(t *testing.T) {
 	require.Equal(t, "proc", status["tcp_source"])
 	require.Equal(t, "proc", status["udp_source"])
 	require.Contains(t, status["level_reason"], "operation not permitted")
+	require.Contains(t, status["blind"], "Payload sizes are not seen", "what that costs")
+	require.Contains(t, status["blind"], "UDP is seen as sockets that open and close", "what that costs")
 	for _, refused := range ask(t, s, "SELECT refused_errno, active FROM beacon_sensor_sources WHERE source IN ('sock_diag', 'udp_diag')") {
 		require.Equal(t, map[string]string{"refused_errno": "1", "active": "0"}, refused)
 	}
