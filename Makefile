@@ -56,6 +56,9 @@ test-kills: ## kill the sensor 100 times with -9 under traffic (KILLS): nothing 
 soak: ## everything against live churn (DURATION=1h): memory flat within 2 %, no leaked descriptor or goroutine
 	$(GO) test -count=1 -v -timeout 0 -run TestSoak ./test/e2e -soak $(or $(DURATION),1h)
 
+coverage-levels: ## the coverage test at each level: what is missed is exactly what the guide to blind spots says
+	$(GO) test -count=1 -v -timeout 10m -run TestCoverageAtEveryLevel ./test/e2e -coverage_levels
+
 test-flood: ## 100 000 connections from 10 000 processes of a hostile user while a beacon runs
 	$(GO) test -count=1 -v -run TestFlood ./test/e2e -flood
 
