@@ -83,7 +83,7 @@ func explain(w io.Writer, r map[string]string) error {
 	fmt.Fprintf(&b, "%s\n", r["signature"])
 	if at := strings.Index(r["signature"], " @"); at >= 0 {
 		workload, _, _ := strings.Cut(r["signature"][at+1:], " ")
-		fmt.Fprintf(&b, "  %s: the control group or container it runs in; the same program in another is another candidate\n", workload)
+		fmt.Fprintf(&b, "  %s: the control group, container or network namespace it runs in; the same program in another is another candidate\n", workload)
 	}
 	fmt.Fprintf(&b, "  score %s, evidence %s nats, severity %s, expected %s\n  %s\n", r["score"], r["evidence"], r["severity"], r["expected"], r["reason"])
 	explainScore(&b, r)

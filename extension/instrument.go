@@ -102,12 +102,14 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if in.governor, err = in.govern(cfg); err != nil {
 		return nil, err
 	}
+	own := ownNetNS()
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: out.own(),
 		Owner:   resolver.OwnerOf,
 		Forget:  resolver.Forget,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {
-			store.Record(&history.Key{Program: p}, id, sd)
+			key := keyOf(p, sd, own)
+			store.Record(&key, id, sd)
 		},
 		Exclude:    self,
 		Background: append([]func(context.Context) error{resolver.Run, in.ranker.Run, where.run, in.sweep, in.namespaces.run, memory.Run, in.governor.Run}, background...),
