@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // coverageMarks says which processes belong to a coverage test, by PID and start: an implant that borrows the name, the
@@ -61,15 +62,8 @@ func (m *coverageMarks) run() string {
 
 // follow reads the run beside the socket whenever it changes.
 func (m *coverageMarks) follow(ctx context.Context, path string, failed func(error)) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
 	var last time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for pulse.Wait(ctx, time.Second) {
 		info, err := os.Lstat(path)
 		if err != nil || info.ModTime().Equal(last) {
 			continue // there is no run, as nearly always

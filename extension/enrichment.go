@@ -14,6 +14,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/enrichment"
 	"github.com/beaconwatch/beaconwatch/internal/history"
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
@@ -60,14 +61,9 @@ func (in *instrument) rememberSeen(ctx context.Context, outbound func(send.Desti
 
 // noteSeen notes which programs talk, and to which destinations, off the hot path.
 func (in *instrument) noteSeen(ctx context.Context, outbound func(send.Destination) bool) {
-	tick := time.NewTicker(noteEvery)
-	defer tick.Stop()
 	var since boottime.Time
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
+	for going := true; going; {
+		going = pulse.Wait(ctx, noteEvery)
 		now := boottime.Now()
 		in.store.Recent(since, func(k history.Key, d send.Destination) {
 			if k.Program.Attributed() && outbound(d) {

@@ -5,20 +5,16 @@ import (
 	"os"
 	"os/signal"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // every calls f each time d has passed, until ctx ends.
 func every(ctx context.Context, d time.Duration, f func()) error {
-	tick := time.NewTicker(d)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			f()
-		}
+	for pulse.Wait(ctx, d) {
+		f()
 	}
+	return nil
 }
 
 // onSignal calls f whenever the signal comes, until ctx ends.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // reapEvery is how often ended processes are looked for, maxRechecks how many living ones are looked at again each time
@@ -35,7 +36,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 	following.Go(func() { r.witness.run(ctx) })
 	defer following.Wait()
 	e := newEnricher(r)
-	timer := time.NewTimer(reapEvery)
+	timer := time.NewTimer(pulse.After(reapEvery))
 	defer timer.Stop()
 	for {
 		select {
@@ -50,7 +51,7 @@ func (r *Resolver) Run(ctx context.Context) error {
 			r.reap(e)
 			clear(e.users) // names change rarely, but they change
 			r.tidy()
-			timer.Reset(max(reapEvery, time.Duration(float64(time.Since(began))/reapShare)))
+			timer.Reset(pulse.After(max(reapEvery, time.Duration(float64(time.Since(began))/reapShare))))
 		}
 	}
 }

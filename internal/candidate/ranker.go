@@ -9,6 +9,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/beacon"
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -86,16 +87,10 @@ func (r *Ranker) Snapshot() *Snapshot { return r.current.Load() }
 
 // Run refreshes until ctx ends.
 func (r *Ranker) Run(ctx context.Context) error {
-	tick := time.NewTicker(r.config.Every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			r.Refresh()
-		}
+	for pulse.Wait(ctx, r.config.Every) {
+		r.Refresh()
 	}
+	return nil
 }
 
 // Refresh scores what changed, grades it as what is known of its process, its rules and its age says now, and publishes a

@@ -13,6 +13,8 @@ import (
 	"runtime/metrics"
 	"slices"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 const (
@@ -72,19 +74,14 @@ func New(c Config) (*Keeper, error) {
 // Run looks until ctx ends, and then takes the runtime's limit away.
 func (k *Keeper) Run(ctx context.Context) error {
 	defer debug.SetMemoryLimit(math.MaxInt64)
-	tick := time.NewTicker(k.config.Every)
-	defer tick.Stop()
-	for looks := 0; ; looks++ {
+	k.look()
+	for looks := 1; pulse.Wait(ctx, k.config.Every); looks++ {
 		if looks%60 == 5 { // seldom: what is in use comes back at once
 			giveBack()
 		}
 		k.look()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
 	}
+	return nil
 }
 
 // look sets the runtime's limit by what else is resident now, and after some collections says how much room is left.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // Config of an Enricher; the zero value describes this host with the defaults.
@@ -153,7 +154,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 	inspecting.Go(func() { e.inspectAll(ctx) })
 	defer inspecting.Wait()
 	x := examiner{Enricher: e, containers: containers{root: e.config.Root}}
-	again := time.NewTicker(revisitEvery)
+	again := time.NewTimer(pulse.After(revisitEvery))
 	defer again.Stop()
 	for {
 		select {
@@ -161,6 +162,7 @@ func (e *Enricher) Run(ctx context.Context) error {
 			return nil
 		case <-again.C:
 			x.revisit(ctx)
+			again.Reset(pulse.After(revisitEvery))
 		case info := <-e.queue:
 			began := time.Now()
 			x.examine(info)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // recheckEvery is how often the package databases are looked at for changes.
@@ -17,7 +18,7 @@ const recheckEvery = 15 * time.Second
 func (e *Enricher) inspectAll(ctx context.Context) {
 	e.packages.refresh()
 	e.hostPreload.Store(hostPreload(e.config.Root))
-	recheck := time.NewTicker(recheckEvery)
+	recheck := time.NewTimer(pulse.After(recheckEvery))
 	defer recheck.Stop()
 	for {
 		select {
@@ -33,6 +34,7 @@ func (e *Enricher) inspectAll(ctx context.Context) {
 				e.reowned()
 			}
 			e.pause(ctx, e.inspecting, time.Since(began))
+			recheck.Reset(pulse.After(recheckEvery))
 		}
 	}
 }

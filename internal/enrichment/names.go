@@ -10,6 +10,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/packet"
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // Sources of names.
@@ -146,15 +147,8 @@ func (n *Names) Run(ctx context.Context) error {
 // readFiles reads the files again whenever they have changed.
 func (n *Names) readFiles(ctx context.Context) {
 	const every = 10 * time.Second
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			n.refresh()
-		}
+	for pulse.Wait(ctx, every) {
+		n.refresh()
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // Part gives way when it is told to.
@@ -75,17 +77,11 @@ func New(c Config) (*Governor, error) {
 
 // Run looks until ctx ends.
 func (g *Governor) Run(ctx context.Context) error {
-	tick := time.NewTicker(g.config.Every)
-	defer tick.Stop()
 	g.begin(time.Now(), g.usage())
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			g.look(time.Now(), g.usage())
-		}
+	for pulse.Wait(ctx, g.config.Every) {
+		g.look(time.Now(), g.usage())
 	}
+	return nil
 }
 
 // Stats is what is known now; safe for concurrent use.

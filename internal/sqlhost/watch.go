@@ -4,20 +4,15 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // watch pings the extensions of a socket every PingInterval and drops those that do not answer, as osquery's
 // ExtensionManagerWatcher does: one failure is enough, but an extension that has just registered gets Timeout to open its
 // socket.
 func (h *Host) watch(ctx context.Context, socket string) {
-	ticker := time.NewTicker(h.config.PingInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for pulse.Wait(ctx, h.config.PingInterval) {
 		var wg sync.WaitGroup
 		for _, e := range h.snapshot() {
 			if e.manager == socket {
