@@ -11,13 +11,20 @@ import (
 )
 
 // memory returns the resident memory of this process, and how much of it is mapped from files and devices: fields 2 and 3 of
-// proc_pid_statm(5), in bytes. 0 if they cannot be read.
+// proc_pid_statm(5), in bytes. 0 if they cannot be read. With package os, which offers each file to the poller of the runtime, that
+// would be ten calls instead of three, every second.
 func memory() (resident, shared int64) {
-	statm, err := os.ReadFile("/proc/self/statm")
+	fd, err := unix.Open("/proc/self/statm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, 0
 	}
-	fields := bytes.Fields(statm)
+	defer unix.Close(fd)
+	var statm [256]byte
+	n, err := unix.Read(fd, statm[:])
+	if err != nil {
+		return 0, 0
+	}
+	fields := bytes.Fields(statm[:n])
 	if len(fields) < 3 {
 		return 0, 0
 	}
