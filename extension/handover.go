@@ -14,6 +14,11 @@ type told struct {
 	udp, raw bool
 }
 
+// all reports whether they tell of every send, so that in a namespace younger than they there is nothing else to watch.
+func (t told) all() bool {
+	return t.by != nil && t.by.Level() == source.EverySend && t.udp && t.raw
+}
+
 // told returns what the programs tell now, and a channel that is closed when that changes.
 func (t *tracing) told() (told, <-chan struct{}) {
 	t.mu.Lock()

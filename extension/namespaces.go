@@ -14,6 +14,9 @@ import (
 // change hands one after the other.
 const settleTime = 200 * time.Millisecond
 
+// restTime is the time between two looks for namespaces where there is nothing to watch in them, but only to count them.
+const restTime = 10 * time.Second
+
 // namespaces has the network namespaces of the host other than the sensor's own watched, for what eBPF does not tell of them.
 type namespaces struct {
 	out    *lookout
@@ -57,7 +60,11 @@ func (n *namespaces) while(ctx context.Context) error {
 			stop()
 		}
 	})
-	w, err := namespace.New(namespace.Config{Max: n.out.cfg.MaxNetNamespaces, Spare: n.spare.Load,
+	var rest time.Duration
+	if told.all() {
+		rest = restTime
+	}
+	w, err := namespace.New(namespace.Config{Max: n.out.cfg.MaxNetNamespaces, Rest: rest, Spare: n.spare.Load,
 		Watch: func(ctx context.Context, one namespace.Namespace) { n.sensor().Watch(ctx, n.out.elsewhere(one, told)) }})
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/netns"
 	"github.com/beaconwatch/beaconwatch/internal/procfs"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 )
 
 // Namespace is one that is to be watched.
@@ -43,9 +44,10 @@ type Config struct {
 	// Max bounds the namespaces that are watched, or were and still exist. Default 128.
 	Max int
 	// Every is the time between two looks at the counts of sockets, default 500 ms; Discover the least time between two looks
-	// for namespaces, default 1 s. The latter takes Share of one core at most, default 0.002.
-	Every, Discover time.Duration
-	Share           float64
+	// for namespaces, default 1 s, and Rest the same while none is watched, default Discover. The latter two take Share of one core
+	// at most, default 0.002.
+	Every, Discover, Rest time.Duration
+	Share                 float64
 	// Spare, if not nil, reports whether namespaces are to be found and entered only: nobody looks at their counts, so what rests
 	// there goes on resting.
 	Spare func() bool
@@ -103,15 +105,19 @@ func New(c Config) (*Watcher, error) {
 	if c.Discover == 0 {
 		c.Discover = time.Second
 	}
+	if c.Rest == 0 {
+		c.Rest = c.Discover
+	}
 	if c.Share == 0 {
 		c.Share = 0.002
 	}
 	if c.Spare == nil {
 		c.Spare = func() bool { return false }
 	}
-	if c.Watch == nil || c.Max < 0 || c.Max > maxFound || c.Every < time.Millisecond || c.Discover < c.Every || c.Share < 0 || c.Share > 1 {
-		return nil, fmt.Errorf("namespace: %d watched, looks every %v and %v, share %v: a watch function, at most %d, at least 1 ms and "+
-			"no rarer than the second, in (0, 1]", c.Max, c.Every, c.Discover, c.Share, maxFound)
+	if c.Watch == nil || c.Max < 0 || c.Max > maxFound || c.Every < time.Millisecond || c.Discover < c.Every ||
+		c.Rest < c.Discover || c.Share < 0 || c.Share > 1 {
+		return nil, fmt.Errorf("namespace: %d watched, looks every %v, %v and %v, share %v: a watch function, at most %d, at least 1 ms and "+
+			"each no rarer than the next, in (0, 1]", c.Max, c.Every, c.Discover, c.Rest, c.Share, maxFound)
 	}
 	var own unix.Stat_t
 	if err := unix.Stat("/proc/self/ns/net", &own); err != nil {
@@ -125,8 +131,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 	w.inside, w.strange = make(map[uint64]*inside), make(map[uint64]bool)
 	w.tokens, w.began = float64(w.config.Max), false
 	defer w.leaveAll()
-	tick := time.NewTicker(w.config.Every)
-	defer tick.Stop()
 	var due time.Time
 	last := time.Now()
 	for {
@@ -137,17 +141,33 @@ func (w *Watcher) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			due = now.Add(max(w.config.Discover, time.Duration(float64(cost)/w.config.Share)))
+			pace := w.config.Rest
+			if w.watching() {
+				pace = w.config.Discover
+			}
+			due = now.Add(pulse.After(max(pace, time.Duration(float64(cost)/w.config.Share))))
 		}
 		if !w.config.Spare() {
 			w.look()
 		}
-		select {
-		case <-ctx.Done():
+		wait := w.config.Every
+		if !w.watching() {
+			wait = max(wait, time.Until(due))
+		}
+		if !pulse.Wait(ctx, wait) {
 			return nil
-		case <-tick.C:
 		}
 	}
+}
+
+// watching reports whether anybody wants to know when sockets come or go.
+func (w *Watcher) watching() bool {
+	for _, i := range w.inside {
+		if i.counts != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Stats returns the counters of now.

@@ -177,6 +177,27 @@ func TestNamespacesComeAndGo(t *testing.T) {
 	require.NoError(t, w.Stats().LastError)
 }
 
+// While nobody has anything to watch, namespaces are looked for at the pace of Rest.
+func TestNothingToWatchIsRest(t *testing.T) {
+	h := newHost(t)
+	h.settle(t)
+	var busy, idle log
+	run(t, h.brisk(busy.watch))
+	resting := h.brisk(func(ctx context.Context, n Namespace) {
+		ctx, stop := context.WithCancel(ctx)
+		stop()
+		idle.watch(ctx, n)
+	})
+	resting.Rest = time.Hour
+	w := run(t, resting)
+	require.Eventually(t, func() bool { return w.Stats().Found > 0 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		r := h.settle(t)
+		require.Eventually(t, func() bool { _, ok := busy.watched(r.inode); return ok }, patience, time.Millisecond)
+		return idle.times(r.inode) == 0
+	}, patience, time.Millisecond)
+}
+
 // The gate turns when a socket comes or goes, and not otherwise.
 func TestTheGateTurnsWithTheSockets(t *testing.T) {
 	h := newHost(t)
@@ -266,7 +287,7 @@ func TestConfig(t *testing.T) {
 	watch := func(context.Context, Namespace) {}
 	for name, c := range map[string]Config{
 		"no watch": {}, "too many": {Watch: watch, Max: maxFound + 1}, "too fast": {Watch: watch, Every: 1},
-		"rarer than the gate": {Watch: watch, Every: time.Second, Discover: time.Millisecond}, "more than a core": {Watch: watch, Share: 2},
+		"rarer than the gate": {Watch: watch, Every: time.Second, Discover: time.Millisecond}, "rest": {Watch: watch, Rest: 1}, "more than a core": {Watch: watch, Share: 2},
 	} {
 		_, err := New(c)
 		require.ErrorContains(t, err, "namespace: ", name)
