@@ -98,12 +98,14 @@ func (c *code) put(m *ebpf.Map, base asm.Register, at int16, size int32) {
 		asm.Mov.Imm(asm.R3, size), asm.FnRingbufOutput.Call())
 }
 
-// outputQuietly is output without waking the reader, unless the ring fills. A program has it once.
+// outputQuietly is output without waking the reader, unless it is asleep or the ring fills. A program has it once.
 func (c *code) outputQuietly(m *maps, cfg Config, base asm.Register, at int16, size int32) {
-	const quiet = "quiet"
-	c.add(asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Imm(asm.R2, unix.BPF_RB_AVAIL_DATA), asm.FnRingbufQuery.Call(),
-		asm.Mov.Imm(asm.R4, unix.BPF_RB_NO_WAKEUP), asm.JLT.Imm(asm.R0, int32(cfg.Ring/4), quiet),
-		asm.Mov.Imm(asm.R4, unix.BPF_RB_FORCE_WAKEUP))
+	const quiet, loud = "quiet", "loud"
+	c.add(asm.LoadMapValue(asm.R1, m.asleep.FD(), 0), asm.LoadMem(asm.R1, asm.R1, 0, asm.Word), asm.JNE.Imm(asm.R1, 0, loud),
+		asm.LoadMapPtr(asm.R1, m.ring.FD()), asm.Mov.Imm(asm.R2, unix.BPF_RB_AVAIL_DATA), asm.FnRingbufQuery.Call(),
+		asm.Mov.Imm(asm.R4, unix.BPF_RB_NO_WAKEUP), asm.JLT.Imm(asm.R0, int32(cfg.Ring/4), quiet))
+	c.label(loud)
+	c.add(asm.Mov.Imm(asm.R4, unix.BPF_RB_FORCE_WAKEUP))
 	c.label(quiet)
 	c.put(m.ring, base, at, size)
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 )
 
@@ -118,8 +117,8 @@ type Tracer struct {
 	maps     *maps
 	programs []*ebpf.Program
 	links    []link.Link
-	reader   *ringbuf.Reader
-	record   ringbuf.Record
+	cgroups  []link.Link // those of them that others can detach
+	records  *records
 	streams  *streams // nil if send calls are not watched
 
 	mu      sync.Mutex
@@ -136,7 +135,7 @@ func Open(cfg Config) (*Tracer, error) {
 		return nil, refuse(States, err)
 	}
 	unlock()
-	t := &Tracer{cfg: cfg, record: ringbuf.Record{RawSample: make([]byte, 0, recordSize)}}
+	t := &Tracer{cfg: cfg}
 	if t.maps, err = newMaps(cfg); err != nil {
 		return nil, refuse(States, err)
 	}
@@ -146,7 +145,7 @@ func Open(cfg Config) (*Tracer, error) {
 	if err := t.trace("inet_sock_set_state", statesProgram(fields, t.maps, cfg)); err != nil {
 		return nil, errors.Join(refuse(States, err), t.Close())
 	}
-	if t.reader, err = ringbuf.NewReader(t.maps.ring); err != nil {
+	if t.records, err = readRecords(t.maps); err != nil {
 		return nil, errors.Join(refuse(States, err), t.Close())
 	}
 	return t, nil
@@ -197,7 +196,7 @@ func (t *Tracer) intercept(part string, how ebpf.AttachType, instructions asm.In
 		t.programs = append(t.programs, p)
 		var l link.Link
 		if l, err = link.AttachCgroup(link.CgroupOptions{Path: t.cfg.Cgroup, Attach: how, Program: p}); err == nil {
-			t.links = append(t.links, l)
+			t.links, t.cgroups = append(t.links, l), append(t.cgroups, l)
 			return nil
 		}
 	}
@@ -221,7 +220,7 @@ func (t *Tracer) Missing() []*Refusal {
 	return slices.Clone(t.missing)
 }
 
-// Close detaches the programs and frees what they kept; a Next under way ends.
+// Close detaches the programs and frees what they kept. It may not be called beside Next.
 func (t *Tracer) Close() error {
 	var errs []error
 	for _, l := range t.links {
@@ -230,10 +229,7 @@ func (t *Tracer) Close() error {
 	for _, p := range t.programs {
 		errs = append(errs, p.Close())
 	}
-	if t.reader != nil {
-		errs = append(errs, t.reader.Close())
-	}
-	errs = append(errs, t.streams.close(), t.maps.close())
+	errs = append(errs, t.records.close(), t.streams.close(), t.maps.close())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("bpf: close: %w", err)
 	}

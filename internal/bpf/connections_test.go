@@ -270,7 +270,10 @@ func (n *tally) drain(t *testing.T, tracer *Tracer) (stop func()) {
 				last = true
 			default:
 			}
-			tracer.SetDeadline(time.Now().Add(20 * time.Millisecond))
+			if err := tracer.SetDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+				t.Error(err)
+				return
+			}
 			for {
 				ok, err := tracer.Next(&e)
 				if err != nil {

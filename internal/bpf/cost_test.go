@@ -254,7 +254,7 @@ func BenchmarkNext(b *testing.B) {
 	payload := make([]byte, 8)
 	var e Event
 	reads := []func() error{
-		func() error { return tracer.reader.ReadInto(&tracer.record) },
+		func() error { return tracer.records.reader.ReadInto(&tracer.records.record) },
 		func() error { _, err := tracer.Next(&e); return err },
 	}
 	least := []float64{math.Inf(1), math.Inf(1)}
@@ -270,7 +270,7 @@ func BenchmarkNext(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			tracer.SetDeadline(time.Now()) // nothing wakes the reader for the repeated sends of a stream
+			tracer.Interrupt() // nothing wakes the reader for the repeated sends of a stream
 			least[i] = min(least[i], threadTime(batch, func() {
 				if err := read(); err != nil {
 					b.Fatal(err)
@@ -293,7 +293,7 @@ func TestNextDoesNotAllocate(t *testing.T) {
 	from, to := rawPair(t, "udp")
 	buffer := make([]byte, 8)
 	var e Event
-	tracer.SetDeadline(time.Now().Add(10 * time.Second))
+	require.NoError(t, tracer.SetDeadline(time.Now().Add(10*time.Second)))
 	for range 300 {
 		_, err := unix.Write(from, buffer)
 		require.NoError(t, err)

@@ -125,7 +125,7 @@ func read(t testing.TB, tracer *Tracer, take func(*Event) bool) {
 	deadline := time.Now().Add(20 * time.Second)
 	var e Event
 	for time.Now().Before(deadline) {
-		tracer.SetDeadline(time.Now().Add(50 * time.Millisecond))
+		require.NoError(t, tracer.SetDeadline(time.Now().Add(50*time.Millisecond)))
 		for {
 			ok, err := tracer.Next(&e)
 			require.NoError(t, err)

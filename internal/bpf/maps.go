@@ -22,6 +22,7 @@ type maps struct {
 	counters *ebpf.Map // per CPU
 	barrier  *ebpf.Map // see quiesce
 	ring     *ebpf.Map
+	asleep   *ebpf.Map // a word, shared with us: not 0 while every record is to wake the reader
 }
 
 // counter is an index of maps.counters.
@@ -54,6 +55,7 @@ func newMaps(cfg Config) (m *maps, err error) {
 	make(&m.ring, ebpf.MapSpec{Name: "bw_events", Type: ebpf.RingBuf, MaxEntries: uint32(cfg.Ring)})
 	make(&m.counters, ebpf.MapSpec{Name: "bw_counters", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8,
 		MaxEntries: uint32(counters)})
+	make(&m.asleep, ebpf.MapSpec{Name: "bw_asleep", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE})
 	make(&m.sockets, ebpf.MapSpec{Name: "bw_sockets", Type: ebpf.SkStorage, KeySize: 4, ValueSize: recordSize,
 		Flags: unix.BPF_F_NO_PREALLOC, Key: signed32, Value: words(recordSize)})
 	if !cfg.Sends {
@@ -104,7 +106,7 @@ func (m *maps) forgetSends() error {
 
 func (m *maps) close() error {
 	errs := []error{m.forgetSends()}
-	for _, one := range []*ebpf.Map{m.sockets, m.counters, m.ring} {
+	for _, one := range []*ebpf.Map{m.sockets, m.counters, m.ring, m.asleep} {
 		if one != nil {
 			errs = append(errs, one.Close())
 		}

@@ -3,11 +3,9 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,7 +34,7 @@ func (t *Tracer) Counters() (Counters, error) {
 // Attached returns a *Refusal if a program was taken out of its place by somebody else, which can be done to those in a cgroup
 // (BPF_LINK_DETACH, bpf(2)): what it told of is not told any more. Others stay until Close.
 func (t *Tracer) Attached() error {
-	for _, l := range t.links {
+	for _, l := range t.cgroups {
 		info, err := l.Info()
 		if errors.Is(err, ebpf.ErrNotSupported) {
 			continue // older kernels attach without a link
@@ -52,25 +50,25 @@ func (t *Tracer) Attached() error {
 }
 
 // SetDeadline makes Next give up at d, after the records that are there then; the zero time never.
-func (t *Tracer) SetDeadline(d time.Time) { t.reader.SetDeadline(d) }
+func (t *Tracer) SetDeadline(d time.Time) error { return t.records.waiter.SetDeadline(d) }
 
-// Interrupt makes Next give up after the records that are there.
-func (t *Tracer) Interrupt() { _ = t.reader.Flush() }
+// Interrupt makes Next give up after the records that are there, and again until the next SetDeadline.
+func (t *Tracer) Interrupt() { t.records.waiter.Interrupt() }
+
+// Sleep says whether every record wakes Next from now on. One that a program is just about to put on the ring may not.
+func (t *Tracer) Sleep(asleep bool) { t.records.sleep(asleep) }
 
 // Next waits for a record and decodes it into e; false at the deadline or after Interrupt. It does not allocate. Records of
-// repeated sends and of the end of connections do not wake it: they are there at the next deadline, or when a quarter of the
-// ring is full.
+// repeated sends and of the end of connections do not wake it, unless it sleeps: they are there at the next deadline, or when a
+// quarter of the ring is full.
 func (t *Tracer) Next(e *Event) (bool, error) {
 	for {
-		switch err := t.reader.ReadInto(&t.record); {
-		case err == nil:
-			if t.decode(e, t.record.RawSample) {
-				return true, nil
-			}
-		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
-			return false, nil
-		default:
-			return false, fmt.Errorf("bpf: read: %w", err)
+		record, err := t.records.next()
+		if err != nil || record == nil {
+			return false, err
+		}
+		if t.decode(e, record) {
+			return true, nil
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Waiter waits for what comes in on a socket. Only Interrupt may be called concurrently with other methods.
+// Waiter waits for what comes in on a socket, or on another descriptor that can be polled. Only Interrupt may be called concurrently with other methods.
 type Waiter struct {
 	name    string
 	file    *os.File
@@ -23,14 +23,27 @@ type Waiter struct {
 
 // NewWaiter takes over a non-blocking socket, and closes it if it cannot be waited for. Errors begin with name.
 func NewWaiter(fd int, name string) (*Waiter, error) {
-	w := &Waiter{name: name, file: os.NewFile(uintptr(fd), name)}
+	w := &Waiter{}
 	w.ready = func(fd uintptr) bool {
 		errno := peek(int(fd))
 		w.overrun = w.overrun || errno == unix.ENOBUFS // the kernel reports it once, to whoever asks first
 		return errno != unix.EAGAIN
 	}
-	var err error
-	if w.raw, err = w.file.SyscallConn(); err != nil {
+	return w.take(fd, name)
+}
+
+// NewWaiterFor is NewWaiter for a non-blocking descriptor of another kind, of which ready says whether something is there.
+func NewWaiterFor(fd int, name string, ready func() bool) (*Waiter, error) {
+	w := &Waiter{ready: func(uintptr) bool { return ready() }}
+	return w.take(fd, name)
+}
+
+func (w *Waiter) take(fd int, name string) (_ *Waiter, err error) {
+	w.name, w.file = name, os.NewFile(uintptr(fd), name)
+	if w.raw, err = w.file.SyscallConn(); err == nil {
+		err = w.file.SetReadDeadline(time.Time{}) // which needs the poller of the runtime
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: poll: %w", name, err), w.file.Close())
 	}
 	return w, nil

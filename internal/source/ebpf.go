@@ -12,6 +12,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/bpf"
+	"github.com/beaconwatch/beaconwatch/internal/pulse"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -34,8 +35,8 @@ type EBPFConfig struct {
 	Cgroup string
 	// MaxSockets bounds the connections remembered, default 32 768 (about 5 MB). Streams are bounded by MaxStreams.
 	MaxSockets int
-	// Period is how long records may wait to be read, default 50 ms; the last sends of a burst, and what breaks a silence on
-	// a known stream, wait up to four periods. New connections and streams are read at once.
+	// Period is how long records may wait to be read, default 50 ms; the last sends of a burst wait up to four periods. New
+	// connections and streams are read at once, and what breaks a silence.
 	// Idle is after how long without datagrams a stream to a peer ends, default 30 s.
 	Period, Idle time.Duration
 	// Ring and MaxStreams are as in bpf.Config.
@@ -119,8 +120,12 @@ type EBPF struct {
 	most        int                // there ever were since the map was made, guarded by state
 }
 
-// flushPeriods is how many periods pass between two flushes.
-const flushPeriods = 4
+// flushPeriods is how many periods pass between two flushes while there are records, and after how many without the reader is only
+// woken; noteEvery is how often it looks after itself all the same.
+const (
+	flushPeriods = 4
+	noteEvery    = time.Second
+)
 
 // stream is what was reported of one.
 type stream struct {
@@ -198,33 +203,31 @@ func (e *EBPF) Close() error { return e.tracer.Close() }
 
 func (e *EBPF) loop(ctx context.Context) error {
 	defer e.waiting.end()
-	noted := boottime.Now()
-	flushed := noted
-	silent := false
+	heard, flushed, note := boottime.Now(), boottime.Now(), boottime.Now() // the last is when to
 	for {
-		wait := e.cfg.Period
-		if silent {
-			wait *= flushPeriods
+		if err := e.tracer.SetDeadline(time.Now().Add(e.pause(boottime.Now().Sub(heard)))); err != nil {
+			return refused("ebpf", err)
 		}
-		e.tracer.SetDeadline(time.Now().Add(wait))
 		if e.waiting.awaited() || ctx.Err() != nil {
-			e.tracer.SetDeadline(time.Now()) // report what is there, and go
+			e.tracer.Interrupt() // report what is there, and go
 		}
 		handled, err := e.drain()
 		if err != nil {
 			return refused("ebpf", err)
 		}
-		silent = handled == 0
 		now := boottime.Now()
-		if now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
+		if handled > 0 {
+			heard = now
+		}
+		if handled == 0 || now.Sub(flushed) >= flushPeriods*e.cfg.Period || ctx.Err() != nil {
 			flushed = now
 			if err := e.tracer.Flush(int64(now), e.handle); err != nil {
 				return refused("ebpf", err)
 			}
 		}
 		e.counters.Samples++
-		if now.Sub(noted) >= time.Second || ctx.Err() != nil {
-			noted = now
+		if now >= note || ctx.Err() != nil {
+			note = now.Add(pulse.After(noteEvery))
 			if err := e.note(now); err != nil {
 				return refused("ebpf", err)
 			}
@@ -234,6 +237,20 @@ func (e *EBPF) loop(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// pause is how long to wait for records after a silence. After a long one, all that was folded being told, any record ends it; but not
+// at Connections, where the end of a connection may wait: a sampler that hears of it meanwhile knows better when it has sent last.
+func (e *EBPF) pause(silence time.Duration) time.Duration {
+	long := silence >= flushPeriods*e.cfg.Period && e.level == EverySend
+	e.tracer.Sleep(long)
+	switch {
+	case long:
+		return pulse.After(noteEvery)
+	case silence >= e.cfg.Period:
+		return flushPeriods * e.cfg.Period
+	}
+	return e.cfg.Period
 }
 
 // drain handles the records that are there, or come until the deadline, as long as nothing else is due: whom a send is put down to

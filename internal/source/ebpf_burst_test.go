@@ -62,7 +62,7 @@ func TestEBPFBurstsAreToldOnce(t *testing.T) {
 	var event bpf.Event
 	look := func() {
 		require.NoError(t, e.tracer.Flush(int64(boottime.Now()), e.handle))
-		e.tracer.SetDeadline(time.Now())
+		e.tracer.Interrupt()
 		for ok := true; ok; {
 			ok, err = e.tracer.Next(&event)
 			require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestEBPFReadsForALimitedTime(t *testing.T) {
 		write(t, c, 10)
 		require.NoError(t, c.Close())
 	}
-	e.tracer.SetDeadline(time.Now())
+	e.tracer.Interrupt()
 	for own < sockets {
 		handled, err := e.drain()
 		require.NoError(t, err)
