@@ -42,10 +42,10 @@ func TestMain(m *testing.M) {
 }
 
 // TestIdle: at L3, in its default configuration, a sensor at rest is woken for one purpose a second. Its threads then go to sleep so
-// often; four of five of them are the runtime's own, which looks after the others every 20 µs while they are awake. Traffic and
+// often; two of three times it is that of the runtime, which looks after the others every 20 µs while they are awake. Traffic and
 // processes of others wake it too: it has a minute to show itself at rest.
 func TestIdle(t *testing.T) {
-	const most = 40 // times a second that a thread goes to sleep; 160 when each part had a ticker of its own
+	const most = 70 // times a second that a thread goes to sleep: 20 to 40 on a quiet host, and 140 when each part had a ticker of its own
 	need.Root(t)
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "beaconwatch.ext")
@@ -62,16 +62,27 @@ func TestIdle(t *testing.T) {
 	ticker := start(t, yardstick)
 
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		began, sensor0, ticker0 := time.Now(), spent(t, sensor), spent(t, ticker)
-		time.Sleep(*watch)
-		passed, sensor1, ticker1 := time.Since(began).Seconds(), spent(t, sensor), spent(t, ticker)
-		rate := func(from, to usage) float64 { return float64(to.sleeps-from.sleeps) / passed }
-		share := func(from, to usage) float64 { return 100 * (to.cpu - from.cpu).Seconds() / passed }
-		t.Logf("%.0f s at rest: %.3f %% of one core, its threads slept %.1f times a second; an empty program that ticks once a second: "+
-			"%.3f %%, %.1f times; target 0.3 %%", passed, share(sensor0, sensor1), rate(sensor0, sensor1), share(ticker0, ticker1),
-			rate(ticker0, ticker1))
-		require.Less(c, rate(sensor0, sensor1), float64(most))
+		before, _ := during(t, 2*time.Second, sensor, ticker)
+		require.Less(c, before.sleeps, float64(most), "it has only begun")
+		its, least := during(t, *watch, sensor, ticker)
+		t.Logf("%v at rest: %.3f %% of one core, its threads slept %.1f times a second; an empty program that ticks once a second: "+
+			"%.3f %%, %.1f times; target 0.3 %%", *watch, its.percent, its.sleeps, least.percent, least.sleeps)
+		require.Less(c, its.sleeps, float64(most))
 	}, *watch+time.Minute, time.Second)
+}
+
+// rate is what a process uses: times a second that one of its threads goes to sleep, and of one core.
+type rate struct{ sleeps, percent float64 }
+
+// during returns what two processes use for a while.
+func during(t *testing.T, d time.Duration, a, b int) (rate, rate) {
+	began, a0, b0 := time.Now(), spent(t, a), spent(t, b)
+	time.Sleep(d)
+	passed, a1, b1 := time.Since(began).Seconds(), spent(t, a), spent(t, b)
+	of := func(from, to usage) rate {
+		return rate{sleeps: float64(to.sleeps-from.sleeps) / passed, percent: 100 * (to.cpu - from.cpu).Seconds() / passed}
+	}
+	return of(a0, a1), of(b0, b1)
 }
 
 // start runs a process until the test ends.
