@@ -113,9 +113,11 @@ func facts(t testing.TB, e *Enricher, info process.Info) process.Facts {
 	e.Meet(info)
 	var f process.Facts
 	require.Eventually(t, func() bool {
-		got, ok := e.Facts(info.ID)
-		f = got
-		return ok && e.idle()
+		if _, examined := e.Facts(info.ID); !examined || !e.idle() {
+			return false
+		}
+		f, _ = e.Facts(info.ID) // before, an inspection may have been under way
+		return true
 	}, waitAtMost, pollEvery)
 	return f
 }
