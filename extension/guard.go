@@ -10,6 +10,7 @@ import (
 	gen "github.com/osquery/osquery-go/gen/osquery"
 
 	"github.com/beaconwatch/beaconwatch/internal/governor"
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 const (
@@ -32,8 +33,13 @@ func guard(p osquery.OsqueryPlugin, meter *governor.Meter, failed func(error)) *
 	return &guarded{OsqueryPlugin: p, meter: meter, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
 }
 
-// Call runs the table's own Call inside the bounds. A call that overstays keeps its slot until it ends.
+// Call is Answer as osquery-go has it.
 func (g *guarded) Call(ctx context.Context, request gen.ExtensionPluginRequest) gen.ExtensionResponse {
+	return g.Answer(ctx, request).Response()
+}
+
+// Answer asks the table inside the bounds. A call that overstays keeps its slot until it ends.
+func (g *guarded) Answer(ctx context.Context, request gen.ExtensionPluginRequest) wire.Answer {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	select {
@@ -41,7 +47,7 @@ func (g *guarded) Call(ctx context.Context, request gen.ExtensionPluginRequest) 
 	case <-ctx.Done():
 		return refusal(fmt.Errorf("%s: %d calls are already running", g.Name(), tableCalls))
 	}
-	done := make(chan gen.ExtensionResponse, 1)
+	done := make(chan wire.Answer, 1)
 	go func() {
 		defer func() { <-g.slots }()
 		defer func() {
@@ -51,16 +57,16 @@ func (g *guarded) Call(ctx context.Context, request gen.ExtensionPluginRequest) 
 				done <- refusal(err)
 			}
 		}()
-		g.meter.Do(func() { done <- g.OsqueryPlugin.Call(ctx, request) })
+		g.meter.Do(func() { done <- wire.Ask(ctx, g.OsqueryPlugin, request) })
 	}()
 	select {
-	case response := <-done:
-		return response
+	case answer := <-done:
+		return answer
 	case <-ctx.Done():
 		return refusal(fmt.Errorf("%s: no answer within %s", g.Name(), g.timeout))
 	}
 }
 
-func refusal(err error) gen.ExtensionResponse {
-	return gen.ExtensionResponse{Status: &gen.ExtensionStatus{Code: 1, Message: err.Error()}}
+func refusal(err error) wire.Answer {
+	return wire.Answer{Status: &gen.ExtensionStatus{Code: 1, Message: err.Error()}}
 }

@@ -9,10 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/apache/thrift/lib/go/thrift"
 	osquery "github.com/osquery/osquery-go"
+	gen "github.com/osquery/osquery-go/gen/osquery"
 
 	"github.com/beaconwatch/beaconwatch/internal/shell"
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // extensionName is what osquery knows us as (--extensions_require=beaconwatch).
@@ -69,24 +70,25 @@ func (r *registrar) session(ctx context.Context) error {
 	if err := shell.CheckSocket(socket); err != nil {
 		return err
 	}
-	server, err := osquery.NewExtensionManagerServer(extensionName, socket,
-		osquery.ServerTimeout(r.timeout),
-		osquery.ExtensionVersion(version),
-		osquery.WithTransportFactory(thrift.NewTBufferedTransportFactory(16*1024)))
+	client, err := osquery.NewClient(socket, r.timeout, osquery.DefaultWaitTime(r.timeout))
 	if err != nil {
 		return err
 	}
-	server.RegisterPlugin(r.plugins...)
+	defer client.Close()
+	server, err := wire.Register(ctx, client, socket, &gen.InternalExtensionInfo{Name: extensionName, Version: version}, r.plugins...)
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
 	go func() {
-		served <- server.Start()
+		served <- server.Serve()
 		close(served)
 	}()
-	err = r.watch(ctx, socket, served)
-	if shutdown := server.Shutdown(context.WithoutCancel(ctx)); shutdown != nil {
-		r.log.Debug("deregistering from osquery", "error", shutdown)
+	err = r.watch(ctx, client, socket, served)
+	if stopped := server.Stop(context.WithoutCancel(ctx)); stopped != nil {
+		r.log.Debug("deregistering from osquery", "error", stopped)
 	}
-	select { // Shutdown closes our socket, and with that removes it, in the background
+	select { // Stop closes our socket, and with that removes it, in the background
 	case <-served:
 	case <-time.After(stopTimeout):
 	}
@@ -94,12 +96,7 @@ func (r *registrar) session(ctx context.Context) error {
 }
 
 // watch returns when the server ends, when osquery no longer lists us, or when ctx ends.
-func (r *registrar) watch(ctx context.Context, socket string, served <-chan error) error {
-	client, err := osquery.NewClient(socket, r.timeout, osquery.DefaultWaitTime(r.timeout))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
+func (r *registrar) watch(ctx context.Context, client *osquery.ExtensionManagerClient, socket string, served <-chan error) error {
 	tick := time.NewTicker(r.interval)
 	defer tick.Stop()
 	defer r.at.Store(nil)

@@ -28,7 +28,7 @@ func (r *relayed) Call(ctx context.Context, request gen.ExtensionPluginRequest) 
 	}
 	response, err := r.ask(ctx, request)
 	if err != nil {
-		return refusal(fmt.Errorf("%s: the running sensor does not answer on %s: %w", r.Name(), r.socket, err))
+		return refusal(fmt.Errorf("%s: the running sensor does not answer on %s: %w", r.Name(), r.socket, err)).Response()
 	}
 	return *response
 }

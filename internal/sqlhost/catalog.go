@@ -2,13 +2,14 @@ package sqlhost
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"maps"
 	"regexp"
 	"strings"
 
 	"github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // Table is a table served in this process. *table.Plugin of osquery-go is one. Call may be called concurrently and may
@@ -28,9 +29,9 @@ func (l local) call(ctx context.Context, request osquery.ExtensionPluginRequest)
 	return &response, nil
 }
 
-func (l local) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error) {
-	response := l.table.Call(ctx, request)
-	return response.Status, reads.rows(response.Response), nil
+func (l local) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error) {
+	answer := wire.Ask(ctx, l.table, request)
+	return answer.Status, answer.Held(reads.table.names, reads.used), nil
 }
 
 // relation is what the host knows of a registered table. It is never changed after it is in a catalog.
@@ -38,6 +39,8 @@ type relation struct {
 	name    string
 	owner   osquery.ExtensionRouteUUID // 0: served in this process
 	columns []column
+	index   map[string]int // of columns, by name
+	names   *wire.Columns
 	schema  string // what SQLite is told
 	context contextBuilder
 	guard   *guard
@@ -78,10 +81,16 @@ func (h *Host) newTable(name string, owner osquery.ExtensionRouteUUID, routes os
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", name, err)
 	}
+	names, index := make([]string, len(columns)), make(map[string]int, len(columns))
+	for i, c := range columns {
+		names[i], index[c.name] = c.name, i
+	}
 	return &relation{
 		name:    name,
 		owner:   owner,
 		columns: columns,
+		index:   index,
+		names:   wire.NewColumns(names),
 		schema:  declare(columns),
 		context: newContextBuilder(columns),
 		guard:   newGuard(name, h.config.Timeout, h.config.MaxConcurrent, s),

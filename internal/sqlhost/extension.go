@@ -2,7 +2,6 @@ package sqlhost
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // bufferSize is the size of Thrift's transport buffers; unbuffered, every value is a system call.
@@ -70,13 +71,13 @@ func (r remote) call(ctx context.Context, request osquery.ExtensionPluginRequest
 	return response, err
 }
 
-func (r remote) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error) {
-	a := answer{reads: reads}
+func (r remote) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error) {
+	a := wire.Reader{Rows: reads.table.names.Rows(reads.used)}
 	err := r.with(ctx, func(c *osquery.ExtensionClient) error {
 		_, err := c.Client_().Call(ctx, "call", &osquery.ExtensionCallArgs{Registry: "table", Item: r.table, Request: request}, &a)
 		return err
 	})
-	return a.status, a.rows, err
+	return a.Status, a.Rows, err
 }
 
 func (e *extension) ping(ctx context.Context) error {

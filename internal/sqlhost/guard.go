@@ -2,12 +2,13 @@ package sqlhost
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // source is where a table is served: in this process or by an extension.
@@ -15,7 +16,7 @@ type source interface {
 	// call asks the table to do request["action"], for whoever reads the response as it is.
 	call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error)
 	// rows asks it for rows, for SQL.
-	rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads *reading) (*osquery.ExtensionStatus, [][]driver.Value, error)
+	rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error)
 }
 
 // guard stands between SQL and a table: whatever the table does, a call ends in time, a panic is an error, and calls that
@@ -88,8 +89,8 @@ func (g *guard) call(ctx context.Context, request osquery.ExtensionPluginRequest
 }
 
 // generate asks for the rows that fit the query context.
-func (g *guard) generate(ctx context.Context, queryContext string, reads *reading) ([][]driver.Value, error) {
-	return within(ctx, g, func(ctx context.Context) ([][]driver.Value, error) {
+func (g *guard) generate(ctx context.Context, queryContext string, reads reading) (*wire.Rows, error) {
+	return within(ctx, g, func(ctx context.Context) (*wire.Rows, error) {
 		status, rows, err := g.source.rows(ctx, osquery.ExtensionPluginRequest{"action": "generate", "context": queryContext}, reads)
 		switch {
 		case err != nil:

@@ -11,6 +11,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // Bounds of one SQLite connection, by sqlite3_limit.
@@ -202,7 +204,7 @@ func (s *session) administer(ctx context.Context, statement string) error {
 }
 
 // generate asks the table for rows. It is called by SQLite, within the running statement.
-func (s *session) generate(t *relation, queryContext string, reads *reading) ([][]driver.Value, error) {
+func (s *session) generate(t *relation, queryContext string, reads reading) (*wire.Rows, error) {
 	rows, err := t.guard.generate(s.ctx, queryContext, reads)
 	if err != nil {
 		s.tableErr = err

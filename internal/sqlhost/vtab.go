@@ -62,26 +62,25 @@ type cursor struct {
 
 	planText    string // the plan below, as SQLite carries it
 	plan        plan
-	reads       *reading
+	reads       reading
 	constraints []constraint
 	json, spare []byte // the context last asked with, and a buffer for the next
 
-	rows   [][]driver.Value
-	row    int
-	listed bool // rows answer an IN list, kept while SQLite asks for its values one by one
+	scan   scan
+	listed bool // its rows answer an IN list, kept while SQLite asks for its values one by one
 }
 
 // Filter asks the table for the rows that fit the values SQLite has now: once per scan, and once per outer row when the
 // table is the inner one of a join. An IN list on an OPTIMIZED column is asked for once; SQLite then picks each value's
 // rows itself, because it checks every constraint again.
 func (c *cursor) Filter(_ int, planText string, values []vtab.Value) error {
-	c.row = 0
+	c.scan.row = 0
 	if planText != c.planText {
 		p, err := decodePlan(planText, len(c.table.columns))
 		if err != nil {
 			return err
 		}
-		c.plan, c.planText, c.reads = p, planText, newReading(c.table.columns, p)
+		c.plan, c.planText, c.reads = p, planText, newReading(c.table, p)
 	}
 	if len(values) != len(c.plan.terms) {
 		return fmt.Errorf("%d values for %d constraints", len(values), len(c.plan.terms))
@@ -96,10 +95,15 @@ func (c *cursor) Filter(_ int, planText string, values []vtab.Value) error {
 	if listed && c.listed && bytes.Equal(c.json, asked) {
 		return nil
 	}
-	var err error
-	c.rows, err = c.session.generate(c.table, string(c.json), c.reads)
-	c.listed = listed && err == nil
-	return err
+	c.listed = false
+	c.scan.rows = nil
+	rows, err := c.session.generate(c.table, string(c.json), c.reads)
+	if err != nil {
+		return err
+	}
+	c.scan.start(c.table, rows)
+	c.listed = listed
+	return nil
 }
 
 // constrain sets the constraints for the values of the plan's terms and says whether a value was widened to its IN list.
@@ -125,26 +129,22 @@ func (c *cursor) constrain(values []vtab.Value) (listed bool) {
 }
 
 func (c *cursor) Next() error {
-	c.row++
+	c.scan.row++
 	return nil
 }
 
-func (c *cursor) Eof() bool { return c.row >= len(c.rows) }
+func (c *cursor) Eof() bool { return c.scan.ended() }
 
 func (c *cursor) Column(i int) (driver.Value, error) {
 	if i < 0 || i >= len(c.table.columns) || c.Eof() {
 		return nil, fmt.Errorf("table %s has no column %d here", c.table.name, i)
 	}
-	place := c.reads.places[i]
-	if place < 0 {
-		return nil, nil
-	}
-	return c.rows[c.row][place], nil
+	return c.scan.column(i, c.table.columns[i].kind), nil
 }
 
-func (c *cursor) Rowid() (int64, error) { return int64(c.row), nil }
+func (c *cursor) Rowid() (int64, error) { return int64(c.scan.row), nil }
 
 func (c *cursor) Close() error {
-	c.rows, c.listed = nil, false
+	c.scan, c.listed = scan{}, false
 	return nil
 }

@@ -1,10 +1,9 @@
 package table
 
 import (
-	"context"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
-func beaconCandidates(d Deps) *table.Plugin {
+func beaconCandidates(d Deps) Table {
 	columns := join([]table.ColumnDefinition{
 		table.IntegerColumn("rank", table.ColumnDescription("Place by evidence among all candidates, 1 for the most; changes as others do. rank <= 100 is cheaper than LIMIT 100"), table.AdditionalColumn()),
 		text("scope", "destination: a program and one destination; process: a program over all its destinations, listed only where its evidence exceeds that of its best single one by 5 nats and by a fifth"),
@@ -65,39 +64,33 @@ func beaconCandidates(d Deps) *table.Plugin {
 		text("interval_class", "Interval in logarithmic steps that stay the same while the beacon does"),
 		text("size_class", "Payload size in logarithmic steps that stay the same while the beacon does"),
 	})
-	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
-		filters, ok := matching(q)
-		if !ok {
-			return nil, nil
-		}
+	fill := func(q table.QueryContext, r row) {
 		d := d.forAnswer()
 		snapshot := d.Ranker.Snapshot()
-		maxGap := ""
+		var maxGap time.Duration
 		if d.Sensor != nil {
-			maxGap = millis(d.Sensor.Status().MaxGap)
+			maxGap = d.Sensor.Status().MaxGap
 		}
-		var rows []map[string]string
-		reads, last := projectionOf(ctx, len(columns)), atMost(q, "rank")
-		for _, f := range filters {
+		last := atMost(q, "rank")
+		for _, f := range matching(q) {
 			found := snapshot.Select(f)
 			if f == (history.Filter{}) && last < len(found) {
 				found = found[:last]
 			}
-			rows = slices.Grow(rows, len(found))
 			for i, c := range found {
-				r := reads.row()
+				r.Next()
 				candidateRow(r, d, c)
-				r["max_gap_ms"] = maxGap
+				if d.Sensor != nil {
+					r.Int("max_gap_ms", millis(maxGap))
+				}
 				if f != (history.Filter{}) {
 					i = snapshot.Rank(c) - 1
 				}
-				r["rank"] = number(i + 1)
-				rows = append(rows, reads.keep(r))
+				r.Int("rank", int64(i+1))
 			}
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("beacon_candidates", columns, generate,
+	return newTable("beacon_candidates", columns, fill,
 		table.WithDescription("Programs whose outbound sends look like a beacon (ATT&CK AN0597), ranked by evidence: regular timing and uniform payload sizes, each with what chance would give. Uniform timing alone is not conclusive."),
 		table.WithExample("SELECT path, remote_address, remote_port, interval_ms, jitter, size_bytes, score, reason FROM beacon_candidates WHERE score >= 0.5 AND insufficient = 0 ORDER BY evidence DESC;"))
 }
@@ -106,42 +99,65 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	res := &c.Result
 	info := processRow(r, d, c.Process, c.Key.Program, c.Socket.NetNS)
 	endpointRow(r, d, c.Destination, c.Socket, c.Class)
-	r["scope"], r["host"] = c.Scope.String(), clean(c.Key.Host)
-	r["parent_path"], r["parent_cmdline"] = clean(info.ParentPath), clean(info.ParentCmdline)
-	r["grandparent_path"], r["grandparent_cmdline"] = clean(info.GrandparentPath), clean(info.GrandparentCmdline)
+	r.Set("scope", c.Scope.String())
+	r.Set("host", clean(c.Key.Host))
+	r.Set("parent_path", clean(info.ParentPath))
+	r.Set("parent_cmdline", clean(info.ParentCmdline))
+	r.Set("grandparent_path", clean(info.GrandparentPath))
+	r.Set("grandparent_cmdline", clean(info.GrandparentCmdline))
 	facts, _ := d.Facts(c.Process)
-	r["package_name"], r["package_version"] = clean(facts.Package), clean(facts.PackageVersion)
-	r["sha256"] = facts.SHA256
-	r["process_count"], r["destinations"] = number(c.Processes), number(c.Destinations)
-	r["first_seen"], r["last_seen"] = seconds(d.Clock, c.Totals.First), seconds(d.Clock, c.Totals.Last)
-	r["beats"], r["bytes_sent"] = number(res.Beats), number(c.Totals.Bytes)
-	r["interval_ms"], r["jitter"] = millis(res.Interval), rounded(res.Jitter, 3)
+	r.Set("package_name", clean(facts.Package))
+	r.Set("package_version", clean(facts.PackageVersion))
+	r.Set("sha256", facts.SHA256)
+	r.Int("process_count", int64(c.Processes))
+	r.Int("destinations", int64(c.Destinations))
+	r.Set("first_seen", seconds(d.Clock, c.Totals.First))
+	r.Set("last_seen", seconds(d.Clock, c.Totals.Last))
+	r.Int("beats", int64(res.Beats))
+	r.Int("bytes_sent", int64(c.Totals.Bytes))
+	r.Int("interval_ms", millis(res.Interval))
+	r.Float("jitter", res.Jitter, 3)
 	if res.Size > 0 {
-		r["size_bytes"], r["size_spread"], r["size_share"] = rounded(res.Size, 0), rounded(res.SizeSpread, 3), rounded(res.SizeShare, 3)
+		r.Float("size_bytes", res.Size, 0)
+		r.Float("size_spread", res.SizeSpread, 3)
+		r.Float("size_share", res.SizeShare, 3)
 	}
-	r["timing_share"], r["timing_chance"] = rounded(res.TimingShare, 3), rounded(res.TimingChance, 3)
-	r["timing_evidence"], r["size_evidence"] = rounded(res.TimingEvidence, 3), rounded(res.SizeEvidence, 3)
-	r["evidence"] = rounded(res.Evidence, 3)
-	r["score"], r["confidence"] = rounded(res.Score, 3), rounded(res.Confidence, 3)
-	r["insufficient"], r["failed_share"] = flag(res.Insufficient), rounded(res.FailedShare, 3)
+	r.Float("timing_share", res.TimingShare, 3)
+	r.Float("timing_chance", res.TimingChance, 3)
+	r.Float("timing_evidence", res.TimingEvidence, 3)
+	r.Float("size_evidence", res.SizeEvidence, 3)
+	r.Float("evidence", res.Evidence, 3)
+	r.Float("score", res.Score, 3)
+	r.Float("confidence", res.Confidence, 3)
+	r.Set("insufficient", flag(res.Insufficient))
+	r.Float("failed_share", res.FailedShare, 3)
 	verdict := &c.Verdict
 	verdictRow(r, verdict)
-	r["severity"], r["suspicions"] = verdict.Severity.String(), verdict.SuspicionList()
-	r["role"], r["resolution_ms"] = d.Role, millis(c.Resolution)
-	r["quality"], r["sparkline"] = c.Totals.Quality.String(), c.Sparkline
-	r["reason"], r["signature"], r["alert_id"] = res.Reason(), clean(c.Signature), c.AlertID
+	r.Set("severity", verdict.Severity.String())
+	r.Set("suspicions", verdict.SuspicionList())
+	r.Set("role", d.Role)
+	r.Int("resolution_ms", millis(c.Resolution))
+	r.Set("quality", c.Totals.Quality.String())
+	r.Set("sparkline", c.Sparkline)
+	reason := res.Reason()
 	if c.Key.Program.Attributed() {
-		r["reason"] += "; " + clean(verdict.Reason)
+		reason += "; " + clean(verdict.Reason)
 	}
-	r["reason_codes"] = reasonCodes(res.ReasonCodes(), verdict.Codes)
-	r["coverage_run"] = d.CoverageRun(c.Process)
-	r["interval_class"], r["size_class"] = c.IntervalClass, c.SizeClass
+	r.Set("reason", reason)
+	r.Set("signature", clean(c.Signature))
+	r.Set("alert_id", c.AlertID)
+	r.Set("reason_codes", reasonCodes(res.ReasonCodes(), verdict.Codes))
+	r.Set("coverage_run", d.CoverageRun(c.Process))
+	r.Set("interval_class", c.IntervalClass)
+	r.Set("size_class", c.SizeClass)
 }
 
 // verdictRow fills the columns that the tables of candidates and of programs have in common.
 func verdictRow(r row, v *inventory.Verdict) {
-	r["network_facing"], r["expected"] = strconv.Itoa(int(v.NetworkFacing)), strconv.Itoa(int(v.Expected))
-	r["rule"], r["rule_source"] = clean(v.Rule), v.Source.String()
+	r.Int("network_facing", int64(v.NetworkFacing))
+	r.Int("expected", int64(v.Expected))
+	r.Set("rule", clean(v.Rule))
+	r.Set("rule_source", v.Source.String())
 }
 
 // reasonCodes are those of timing and sizes and those of the inventory, sorted.

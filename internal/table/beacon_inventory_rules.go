@@ -1,8 +1,6 @@
 package table
 
 import (
-	"context"
-	"strconv"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
@@ -10,7 +8,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/inventory"
 )
 
-func beaconInventoryRules(d Deps) *table.Plugin {
+func beaconInventoryRules(d Deps) Table {
 	columns := []table.ColumnDefinition{
 		text("name", "Name of the rule, unique within its source"),
 		text("source", "operator, role or catalogue, in order of authority"),
@@ -28,31 +26,40 @@ func beaconInventoryRules(d Deps) *table.Plugin {
 		integer("used", "1 if it ever decided a verdict on this host"),
 		bigint("last_used", "When it last decided a verdict, in seconds since the Unix epoch"),
 	}
-	generate := func(ctx context.Context, _ table.QueryContext) ([]map[string]string, error) {
+	fill := func(_ table.QueryContext, r row) {
 		if d.Inventory == nil {
-			return nil, nil
+			return
 		}
 		now := time.Now()
-		var rows []map[string]string
-		reads := projectionOf(ctx, len(columns))
-		for _, r := range d.Inventory.Set().Rules() {
-			rows = append(rows, reads.keep(ruleRow(r, now)))
+		for _, rule := range d.Inventory.Set().Rules() {
+			r.Next()
+			ruleRow(r, rule, now)
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("beacon_inventory_rules", columns, generate,
+	return newTable("beacon_inventory_rules", columns, fill,
 		table.WithDescription("The rules that say which programs are expected to talk, where each stands, and when it was last of use."),
 		table.WithExample("SELECT name, file, line, owner, expired, used FROM beacon_inventory_rules WHERE source = 'operator' AND (expired = 1 OR used = 0);"))
 }
 
-func ruleRow(r *inventory.Rule, now time.Time) row {
+func ruleRow(r row, rule *inventory.Rule, now time.Time) {
 	verdict := "expected"
-	if r.Unexpected {
+	if rule.Unexpected {
 		verdict = "unexpected"
 	}
-	used := r.LastUsed()
-	return row{"name": r.Name, "source": r.Source.String(), "file": clean(r.File), "line": strconv.Itoa(r.Line), "verdict": verdict,
-		"program": clean(r.Program()), "destinations": clean(r.Destinations()), "period": r.Period(), "comment": clean(r.Comment),
-		"owner": clean(r.Owner), "reference": clean(r.Reference()), "expires": epochSeconds(r.Expires), "expired": flag(r.Expired(now)),
-		"used": flag(!used.IsZero()), "last_used": epochSeconds(used)}
+	used := rule.LastUsed()
+	r.Set("name", rule.Name)
+	r.Set("source", rule.Source.String())
+	r.Set("file", clean(rule.File))
+	r.Int("line", int64(rule.Line))
+	r.Set("verdict", verdict)
+	r.Set("program", clean(rule.Program()))
+	r.Set("destinations", clean(rule.Destinations()))
+	r.Set("period", rule.Period())
+	r.Set("comment", clean(rule.Comment))
+	r.Set("owner", clean(rule.Owner))
+	r.Set("reference", clean(rule.Reference()))
+	r.Set("expires", epochSeconds(rule.Expires))
+	r.Set("expired", flag(rule.Expired(now)))
+	r.Set("used", flag(!used.IsZero()))
+	r.Set("last_used", epochSeconds(used))
 }

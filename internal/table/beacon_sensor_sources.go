@@ -1,13 +1,12 @@
 package table
 
 import (
-	"context"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
 )
 
-func beaconSensorSources(d Deps) *table.Plugin {
+func beaconSensorSources(d Deps) Table {
 	columns := []table.ColumnDefinition{
 		text("source", "Kernel interface: ebpf, packet (AF_PACKET; for tcp beside sock_diag, whose reports it gives), sock_diag, udp_diag, proc"),
 		text("protocol", "What it is asked to watch: tcp, udp or raw"),
@@ -25,19 +24,27 @@ func beaconSensorSources(d Deps) *table.Plugin {
 		bigint("passive", "Sockets opened from elsewhere, which are not outbound"),
 		bigint("no_destination", "Connections that ended with their destination already erased"),
 	}
-	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
-		var rows []map[string]string
+	fill := func(_ table.QueryContext, r row) {
 		for _, s := range d.Sensor.Sources() {
-			rows = append(rows, row{"source": s.Source, "protocol": s.Protocol, "net_namespace": positive(s.NetNS),
-				"active": flag(s.Active), "refused_errno": positive(uint64(s.RefusedErrno)), "reason": clean(s.Reason),
-				"events": number(s.Stats.Events), "bytes": number(s.Stats.Bytes), "lost": number(s.Stats.Lost),
-				"gaps": number(s.Stats.Gaps), "samples": number(s.Stats.Samples), "resolution_ms": millis(s.Stats.Resolution),
-				"sample_period_ms": positive(uint64(s.Stats.SamplePeriod.Round(time.Millisecond).Milliseconds())),
-				"passive":          number(s.Stats.Passive), "no_destination": number(s.Stats.NoDestination)})
+			r.Next()
+			r.Set("source", s.Source)
+			r.Set("protocol", s.Protocol)
+			r.Set("net_namespace", positive(s.NetNS))
+			r.Set("active", flag(s.Active))
+			r.Set("refused_errno", positive(uint64(s.RefusedErrno)))
+			r.Set("reason", clean(s.Reason))
+			r.Int("events", int64(s.Stats.Events))
+			r.Int("bytes", int64(s.Stats.Bytes))
+			r.Int("lost", int64(s.Stats.Lost))
+			r.Int("gaps", int64(s.Stats.Gaps))
+			r.Int("samples", int64(s.Stats.Samples))
+			r.Int("resolution_ms", millis(s.Stats.Resolution))
+			r.Set("sample_period_ms", positive(uint64(s.Stats.SamplePeriod.Round(time.Millisecond).Milliseconds())))
+			r.Int("passive", int64(s.Stats.Passive))
+			r.Int("no_destination", int64(s.Stats.NoDestination))
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("beacon_sensor_sources", columns, generate,
+	return newTable("beacon_sensor_sources", columns, fill,
 		table.WithDescription("Each source of each protocol: whether it is in use, why not, and what it has seen and lost."),
 		table.WithExample("SELECT source, protocol, active, refused_errno, reason, events, lost FROM beacon_sensor_sources;"))
 }

@@ -1,14 +1,12 @@
 package table
 
 import (
-	"context"
-	"strconv"
 	"strings"
 
 	"github.com/osquery/osquery-go/plugin/table"
 )
 
-func beaconSensorStatus(d Deps) *table.Plugin {
+func beaconSensorStatus(d Deps) Table {
 	columns := []table.ColumnDefinition{
 		bigint("pid", "Process ID of the sensor"),
 		text("version", "Version and commit of the sensor"),
@@ -66,32 +64,67 @@ func beaconSensorStatus(d Deps) *table.Plugin {
 		text("coverage_run", "Id of the latest coverage test"),
 		text("last_error", "Latest error of a part of the sensor"),
 	}
-	generate := func(context.Context, table.QueryContext) ([]map[string]string, error) {
+	fill := func(_ table.QueryContext, r row) {
 		s, h, b := d.Sensor.Status(), d.Host(), d.Store.Stats()
 		rules := d.inventory()
-		return []map[string]string{{
-			"pid": strconv.Itoa(h.PID), "version": h.Version, "level": s.Level, "level_reason": clean(s.LevelReason), "blind": strings.Join(h.Blind, " "),
-			"tcp_source": s.TCPSource, "udp_source": s.UDPSource, "start_time": seconds(d.Clock, s.Started),
-			"samples": number(s.Samples), "late_samples": number(s.LateSamples), "sample_period_ms": millis(s.SamplePeriod),
-			"max_gap_ms": millis(s.MaxGap), "lost_events": number(s.LostEvents), "send_events": number(s.Sends),
-			"unattributed_sends":   number(s.UnattributedSends),
-			"unreadable_processes": number(h.Unreadable), "hidepid": flag(h.Hidden), "deferred_lookups": number(h.Deferred),
-			"net_namespaces": number(h.NetNamespaces), "net_namespaces_watched": number(h.NetNamespacesWatched),
-			"process_events": flag(h.ProcessEvents), "enrichment_dropped": number(h.EnrichmentDropped),
-			"enrichment_error": clean(h.EnrichmentError), "ld_so_preload": flag(h.HostPreload), "dns_names": clean(h.DNSNames),
-			"tracked_pairs": number(b.Pairs), "max_pairs": number(b.MaxPairs), "evictions": number(b.Evictions), "evicted_flows": number(b.FlowEvictions),
-			"resident_size": number(h.ResidentSize), "memory_limit": positive(h.MemoryLimit),
-			"history_size": number(b.RingBytes), "max_history_size": number(b.MaxRingBytes), "halved_series": number(b.Trimmed),
-			"goroutines": number(h.Goroutines),
-			"user_time":  millis(h.UserTime), "system_time": millis(h.SystemTime), "osquery_socket": clean(h.OsquerySocket), "reconnects": number(h.Reconnects),
-			"query_time": millis(h.QueryTime), "cpu_share": rounded(h.CPUShare, 4), "cpu_budget": rounded(h.CPUBudget, 4),
-			"gives_way": strings.Join(h.GivesWay, ","), "gave_way_time": millis(h.GaveWay),
-			"checkpoint_time": epochSeconds(h.Checkpoint), "purges": number(h.Purges), "coverage_run": clean(h.CoverageRun), "role": d.Role, "config": h.Config, "config_hash": h.ConfigHash, "last_error": clean(s.LastError),
-			"inventory_hash": rules.Hash, "inventory_error": clean(rules.Error),
-			"rules": number(rules.Rules), "rules_expired": number(rules.Expired),
-		}}, nil
+		r.Next()
+		r.Int("pid", int64(h.PID))
+		r.Set("version", h.Version)
+		r.Set("level", s.Level)
+		r.Set("level_reason", clean(s.LevelReason))
+		r.Set("blind", strings.Join(h.Blind, " "))
+		r.Set("tcp_source", s.TCPSource)
+		r.Set("udp_source", s.UDPSource)
+		r.Set("start_time", seconds(d.Clock, s.Started))
+		r.Int("samples", int64(s.Samples))
+		r.Int("late_samples", int64(s.LateSamples))
+		r.Int("sample_period_ms", millis(s.SamplePeriod))
+		r.Int("max_gap_ms", millis(s.MaxGap))
+		r.Int("lost_events", int64(s.LostEvents))
+		r.Int("send_events", int64(s.Sends))
+		r.Int("unattributed_sends", int64(s.UnattributedSends))
+		r.Int("unreadable_processes", int64(h.Unreadable))
+		r.Set("hidepid", flag(h.Hidden))
+		r.Int("deferred_lookups", int64(h.Deferred))
+		r.Int("net_namespaces", int64(h.NetNamespaces))
+		r.Int("net_namespaces_watched", int64(h.NetNamespacesWatched))
+		r.Set("process_events", flag(h.ProcessEvents))
+		r.Int("enrichment_dropped", int64(h.EnrichmentDropped))
+		r.Set("enrichment_error", clean(h.EnrichmentError))
+		r.Set("ld_so_preload", flag(h.HostPreload))
+		r.Set("dns_names", clean(h.DNSNames))
+		r.Int("tracked_pairs", int64(b.Pairs))
+		r.Int("max_pairs", int64(b.MaxPairs))
+		r.Int("evictions", int64(b.Evictions))
+		r.Int("evicted_flows", int64(b.FlowEvictions))
+		r.Int("resident_size", int64(h.ResidentSize))
+		r.Set("memory_limit", positive(h.MemoryLimit))
+		r.Int("history_size", int64(b.RingBytes))
+		r.Int("max_history_size", int64(b.MaxRingBytes))
+		r.Int("halved_series", int64(b.Trimmed))
+		r.Int("goroutines", int64(h.Goroutines))
+		r.Int("user_time", millis(h.UserTime))
+		r.Int("system_time", millis(h.SystemTime))
+		r.Set("osquery_socket", clean(h.OsquerySocket))
+		r.Int("reconnects", int64(h.Reconnects))
+		r.Int("query_time", millis(h.QueryTime))
+		r.Float("cpu_share", h.CPUShare, 4)
+		r.Float("cpu_budget", h.CPUBudget, 4)
+		r.Set("gives_way", strings.Join(h.GivesWay, ","))
+		r.Int("gave_way_time", millis(h.GaveWay))
+		r.Set("checkpoint_time", epochSeconds(h.Checkpoint))
+		r.Int("purges", int64(h.Purges))
+		r.Set("coverage_run", clean(h.CoverageRun))
+		r.Set("role", d.Role)
+		r.Set("config", h.Config)
+		r.Set("config_hash", h.ConfigHash)
+		r.Set("last_error", clean(s.LastError))
+		r.Set("inventory_hash", rules.Hash)
+		r.Set("inventory_error", clean(rules.Error))
+		r.Int("rules", int64(rules.Rules))
+		r.Int("rules_expired", int64(rules.Expired))
 	}
-	return table.NewPlugin("beacon_sensor_status", columns, generate,
+	return newTable("beacon_sensor_status", columns, fill,
 		table.WithDescription("How well the sensor sees, in one row: level, gaps, losses, bounds and cost."),
 		table.WithExample("SELECT level, level_reason, datetime(start_time, 'unixepoch') AS watching_since, unattributed_sends FROM beacon_sensor_status;"))
 }

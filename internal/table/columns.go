@@ -1,7 +1,6 @@
 package table
 
 import (
-	"math"
 	"strconv"
 	"time"
 
@@ -11,8 +10,6 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
-
-type row = map[string]string
 
 // Columns that are not indexed carry OPTIMIZED: without any option osquery would index them (extensions_default_index),
 // and a JOIN on one would call the table once per outer row.
@@ -77,27 +74,34 @@ func join(groups ...[]table.ColumnDefinition) []table.ColumnDefinition {
 
 // processRow fills the process columns: what the program key says is always there, the rest while the process is known.
 func processRow(r row, d Deps, id process.ID, p process.Program, netns uint64) process.Info {
-	r["path"], r["script"] = clean(p.Path), clean(p.Script)
-	r["pid"], r["uid"] = strconv.Itoa(int(id.PID)), strconv.FormatUint(uint64(p.UID), 10)
+	r.Set("path", clean(p.Path))
+	r.Set("script", clean(p.Script))
+	r.Int("pid", int64(id.PID))
+	r.Int("uid", int64(p.UID))
 	info, ok := d.Process(id)
 	if !ok {
-		r["net_namespace"] = positive(netns)
+		r.Set("net_namespace", positive(netns))
 		return info
 	}
-	r["name"], r["cmdline"], r["username"] = clean(info.Name), clean(info.Cmdline), clean(info.Username)
-	r["parent"] = positive(uint64(max(info.Parent.PID, 0)))
-	r["cgroup_path"], r["systemd_unit"] = clean(info.CgroupPath), clean(info.SystemdUnit)
-	r["container_id"], r["container_runtime"] = clean(info.ContainerID), info.ContainerRuntime
+	r.Set("name", clean(info.Name))
+	r.Set("cmdline", clean(info.Cmdline))
+	r.Set("username", clean(info.Username))
+	r.Set("parent", positive(uint64(max(info.Parent.PID, 0))))
+	r.Set("cgroup_path", clean(info.CgroupPath))
+	r.Set("systemd_unit", clean(info.SystemdUnit))
+	r.Set("container_id", clean(info.ContainerID))
+	r.Set("container_runtime", info.ContainerRuntime)
 	if info.ContainerID != "" {
 		facts, _ := d.Facts(id)
-		r["container_image"], r["container_name"] = clean(facts.Image), clean(facts.ContainerName)
+		r.Set("container_image", clean(facts.Image))
+		r.Set("container_name", clean(facts.ContainerName))
 	}
 	if netns == 0 {
 		netns = info.NetNS
 	}
-	r["net_namespace"] = positive(netns)
+	r.Set("net_namespace", positive(netns))
 	if !info.StartTime.IsZero() {
-		r["start_time"] = strconv.FormatInt(info.StartTime.Unix(), 10)
+		r.Int("start_time", info.StartTime.Unix())
 	}
 	return info
 }
@@ -106,23 +110,26 @@ func endpointRow(r row, deps Deps, d send.Destination, s send.Socket, class send
 	if !d.Remote.IsValid() {
 		return
 	}
-	r["family"] = "2"
+	r.Set("family", "2")
 	if !d.Remote.Addr().Is4() {
-		r["family"] = "10"
+		r.Set("family", "10")
 	}
-	r["protocol"] = strconv.Itoa(int(d.Protocol))
+	r.Int("protocol", int64(d.Protocol))
 	if s.Local.IsValid() {
-		r["local_address"] = s.Local.Addr().String()
+		r.Set("local_address", s.Local.Addr().String())
 	}
 	if deps.Nowhere(d.Remote.Addr()) {
-		r["family"], r["remote_address"], r["remote_port"] = "", "", positive(uint64(d.Remote.Port()))
+		r.Set("family", "")
+		r.Set("remote_address", "")
+		r.Set("remote_port", positive(uint64(d.Remote.Port())))
 	} else {
-		r["remote_address"] = d.Remote.Addr().String()
-		r["remote_port"] = strconv.Itoa(int(d.Remote.Port()))
-		r["destination_class"] = class.String()
+		r.Set("remote_address", d.Remote.Addr().String())
+		r.Int("remote_port", int64(d.Remote.Port()))
+		r.Set("destination_class", class.String())
 	}
 	name, source := deps.Hostname(d.Remote.Addr())
-	r["remote_hostname"], r["remote_hostname_source"] = clean(name), source
+	r.Set("remote_hostname", clean(name))
+	r.Set("remote_hostname_source", source)
 }
 
 // positive leaves zero out: an empty numeric column is NULL.
@@ -133,20 +140,7 @@ func positive(v uint64) string {
 	return strconv.FormatUint(v, 10)
 }
 
-func number[T ~int | ~int64 | ~uint64 | ~uint32](v T) string { return strconv.FormatInt(int64(v), 10) }
-
-// rounded writes a double with a fixed number of places, so that a differential query sees no noise. It is never NaN or
-// infinite.
-func rounded(v float64, places int) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		v = 0
-	}
-	return strconv.FormatFloat(v, 'f', places, 64)
-}
-
-func millis(d time.Duration) string {
-	return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10)
-}
+func millis(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
 
 func flag(v bool) string {
 	if v {

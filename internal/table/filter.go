@@ -15,7 +15,7 @@ import (
 // matching returns the equalities of a query that the history can look up. Several values for one column mean any of
 // them; then that column is left to SQLite, but for pid, for which each value is one filter. ok is false where nothing can
 // match.
-func matching(ctx table.QueryContext) (filters []history.Filter, ok bool) {
+func matching(ctx table.QueryContext) (filters []history.Filter) {
 	var base history.Filter
 	if v, one := only(ctx, "path"); one {
 		base.Path = v
@@ -23,13 +23,13 @@ func matching(ctx table.QueryContext) (filters []history.Filter, ok bool) {
 	if v, one := only(ctx, "remote_address"); one && v != "" { // without an address there is no index: SQLite filters
 		addr, err := parseAddr(v)
 		if err != nil {
-			return nil, false
+			return nil
 		}
 		base.Remote = addr
 	}
 	pids := equals(ctx, "pid")
 	if len(pids) == 0 {
-		return []history.Filter{base}, true
+		return []history.Filter{base}
 	}
 	for _, v := range pids {
 		pid, err := strconv.ParseInt(v, 10, 32)
@@ -37,13 +37,13 @@ func matching(ctx table.QueryContext) (filters []history.Filter, ok bool) {
 			continue
 		}
 		if pid == 0 { // the unattributed: no index, SQLite filters
-			return []history.Filter{base}, true
+			return []history.Filter{base}
 		}
 		f := base
 		f.PID = int32(pid)
 		filters = append(filters, f)
 	}
-	return filters, len(filters) > 0
+	return filters
 }
 
 // atMost is the largest whole number, not below 0, that the query lets column have. What it cannot read it leaves to SQLite.

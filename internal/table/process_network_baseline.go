@@ -1,14 +1,12 @@
 package table
 
 import (
-	"context"
-
 	"github.com/osquery/osquery-go/plugin/table"
 
 	"github.com/beaconwatch/beaconwatch/internal/candidate"
 )
 
-func processNetworkBaseline(d Deps) *table.Plugin {
+func processNetworkBaseline(d Deps) Table {
 	columns := join(processColumns(), []table.ColumnDefinition{
 		text("host", "Originating host, in replayed traffic only"),
 		integer("network_facing", "1 if this program's purpose includes talking, 0 if known not to, -1 if nobody has said"),
@@ -24,24 +22,16 @@ func processNetworkBaseline(d Deps) *table.Plugin {
 		bigint("bytes_sent", "Payload bytes sent, retransmissions excluded"),
 		integer("periodic", "1 if it has a rhythm above the threshold, towards a destination or over all of them"),
 	})
-	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
-		filters, ok := matching(q)
-		if !ok {
-			return nil, nil
-		}
+	fill := func(q table.QueryContext, r row) {
 		d := d.forAnswer()
-		var rows []map[string]string
-		reads := projectionOf(ctx, len(columns))
-		for _, f := range filters {
+		for _, f := range matching(q) {
 			for _, b := range d.Ranker.Baseline(f) {
-				r := reads.row()
+				r.Next()
 				baselineRow(r, d, &b)
-				rows = append(rows, reads.keep(r))
 			}
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("process_network_baseline", columns, generate,
+	return newTable("process_network_baseline", columns, fill,
 		table.WithDescription("Every program seen talking to the outside, with the verdict on all it does and the rule that gave it."),
 		table.WithExample("SELECT path, script, network_facing, expected, rule, reason, destinations, periodic FROM process_network_baseline WHERE expected <> 1;"))
 }
@@ -49,9 +39,13 @@ func processNetworkBaseline(d Deps) *table.Plugin {
 func baselineRow(r row, d Deps, b *candidate.Baseline) {
 	processRow(r, d, b.Process, b.Key.Program, 0)
 	verdictRow(r, &b.Verdict)
-	r["host"], r["severity"] = clean(b.Key.Host), b.Verdict.Severity.String()
-	r["reason"], r["reason_codes"] = clean(b.Verdict.Reason), reasonCodes(nil, b.Verdict.Codes)
-	r["first_seen"], r["last_seen"] = seconds(d.Clock, b.Totals.First), seconds(d.Clock, b.Totals.Last)
-	r["destinations"], r["bytes_sent"] = number(b.Destinations), number(b.Totals.Bytes)
-	r["periodic"] = flag(b.Periodic)
+	r.Set("host", clean(b.Key.Host))
+	r.Set("severity", b.Verdict.Severity.String())
+	r.Set("reason", clean(b.Verdict.Reason))
+	r.Set("reason_codes", reasonCodes(nil, b.Verdict.Codes))
+	r.Set("first_seen", seconds(d.Clock, b.Totals.First))
+	r.Set("last_seen", seconds(d.Clock, b.Totals.Last))
+	r.Int("destinations", int64(b.Destinations))
+	r.Int("bytes_sent", int64(b.Totals.Bytes))
+	r.Set("periodic", flag(b.Periodic))
 }

@@ -1,14 +1,12 @@
 package table
 
 import (
-	"context"
-
 	"github.com/osquery/osquery-go/plugin/table"
 
 	"github.com/beaconwatch/beaconwatch/internal/history"
 )
 
-func processOutboundStats(d Deps) *table.Plugin {
+func processOutboundStats(d Deps) Table {
 	columns := join(processColumns(), endpointColumns(), []table.ColumnDefinition{
 		text("host", "Originating host, in replayed traffic only"),
 		bigint("connections", "Connections opened"),
@@ -25,24 +23,16 @@ func processOutboundStats(d Deps) *table.Plugin {
 		integer("exited", "1 if the process has ended"),
 		text("quality", "Worst quality of a report: exact, jiffy, aggregated or inferred"),
 	})
-	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
-		filters, ok := matching(q)
-		if !ok {
-			return nil, nil
-		}
+	fill := func(q table.QueryContext, r row) {
 		d := d.forAnswer()
-		var rows []map[string]string
-		reads := projectionOf(ctx, len(columns))
-		for _, f := range filters {
+		for _, f := range matching(q) {
 			d.Store.Flows(f, func(fl *history.Flow) {
-				r := reads.row()
+				r.Next()
 				flowRow(r, d, fl)
-				rows = append(rows, reads.keep(r))
 			})
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("process_outbound_stats", columns, generate,
+	return newTable("process_outbound_stats", columns, fill,
 		table.WithDescription("What each process has sent to each destination, loopback and multicast included. Exited processes stay for a bounded time."),
 		table.WithExample("SELECT pid, path, remote_address, remote_port, send_count, bytes_sent, interval_median_ms, size_median FROM process_outbound_stats ORDER BY bytes_sent DESC;"))
 }
@@ -51,14 +41,21 @@ func flowRow(r row, d Deps, f *history.Flow) {
 	info := processRow(r, d, f.Process, f.Key.Program, f.Socket.NetNS)
 	endpointRow(r, d, f.Destination, f.Socket, d.Class(f.Destination))
 	t := &f.Totals
-	r["host"] = clean(f.Key.Host)
-	r["connections"], r["failed_connections"] = number(t.Connections), number(t.Failed)
-	r["send_count"], r["bytes_sent"], r["bytes_received"] = number(t.Sends), number(t.Bytes), number(t.Received)
-	r["first_seen"], r["last_seen"] = seconds(d.Clock, t.First), seconds(d.Clock, t.Last)
-	r["interval_median_ms"], r["interval_mad_ms"] = positive(uint64(f.IntervalMedian.Milliseconds())), ""
+	r.Set("host", clean(f.Key.Host))
+	r.Int("connections", int64(t.Connections))
+	r.Int("failed_connections", int64(t.Failed))
+	r.Int("send_count", int64(t.Sends))
+	r.Int("bytes_sent", int64(t.Bytes))
+	r.Int("bytes_received", int64(t.Received))
+	r.Set("first_seen", seconds(d.Clock, t.First))
+	r.Set("last_seen", seconds(d.Clock, t.Last))
+	r.Set("interval_median_ms", positive(uint64(f.IntervalMedian.Milliseconds())))
+	r.Set("interval_mad_ms", "")
 	if f.IntervalMedian > 0 {
-		r["interval_mad_ms"] = millis(f.IntervalMAD)
+		r.Int("interval_mad_ms", millis(f.IntervalMAD))
 	}
-	r["size_median"], r["size_mad"] = number(f.SizeMedian), number(f.SizeMAD)
-	r["exited"], r["quality"] = flag(info.Exited), t.Quality.String()
+	r.Int("size_median", int64(f.SizeMedian))
+	r.Int("size_mad", int64(f.SizeMAD))
+	r.Set("exited", flag(info.Exited))
+	r.Set("quality", t.Quality.String())
 }

@@ -1,9 +1,6 @@
 package table
 
 import (
-	"context"
-	"maps"
-	"strconv"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
@@ -12,7 +9,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/history"
 )
 
-func processSendHistory(d Deps) *table.Plugin {
+func processSendHistory(d Deps) Table {
 	columns := join(processColumns(), endpointColumns(), []table.ColumnDefinition{
 		text("host", "Originating host, in replayed traffic only"),
 		text("signature", "Program and destination in words, as in beacon_candidates of scope destination"),
@@ -25,47 +22,39 @@ func processSendHistory(d Deps) *table.Plugin {
 		integer("failed", "1 if every attempt in it failed to connect"),
 		text("quality", "Worst quality of a report in it: exact, jiffy, aggregated or inferred"),
 	})
-	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
-		filters, ok := matching(q)
-		if !ok {
-			return nil, nil
-		}
+	fill := func(q table.QueryContext, r row) {
 		d := d.forAnswer()
-		var (
-			rows []map[string]string
-			view history.View
-		)
-		reads := projectionOf(ctx, len(columns))
-		for _, f := range filters {
-			d.Store.Pairs(f, &view, func(v *history.View) { rows = appendBursts(rows, reads, d, v) })
+		var view history.View
+		for _, f := range matching(q) {
+			d.Store.Pairs(f, &view, func(v *history.View) { burstRows(r, d, v) })
 		}
-		return rows, nil
 	}
-	return table.NewPlugin("process_send_history", columns, generate,
+	return newTable("process_send_history", columns, fill,
 		table.WithDescription("The micro-bursts of each pair of program and destination, newest at most 512. The process columns are those of the process that sent last; a program of short-lived processes has one history."),
 		table.WithExample("SELECT datetime(time, 'unixepoch') AS at, bytes, interval_ms FROM process_send_history WHERE path = '/usr/bin/curl' ORDER BY time_ms;"))
 }
 
-func appendBursts(rows []map[string]string, reads *projection, d Deps, v *history.View) []map[string]string {
-	all := make(row, 32)
-	processRow(all, d, v.Latest, v.Key.Program, v.Socket.NetNS)
-	endpointRow(all, d, v.Destination, v.Socket, d.Class(v.Destination))
-	all["host"] = clean(v.Key.Host)
-	all["signature"] = clean(candidate.Signature(v.Key, candidate.ByDestination, v.Destination))
-	common := reads.keep(all)
+// burstRows adds a row for each micro-burst of a pair. They have the pair's columns in common.
+func burstRows(r row, d Deps, v *history.View) {
 	offset := d.Clock.Offset()
 	for i, b := range v.Bursts {
-		r := reads.row()
-		maps.Copy(r, common)
-		at := time.Unix(0, int64(b.At.Add(offset)))
-		r["time"] = strconv.FormatInt(at.Unix(), 10)
-		r["time_ms"] = strconv.FormatInt(at.UnixMilli(), 10)
-		r["bytes"], r["sends"] = number(b.Bytes), number(b.Sends)
-		if i > 0 {
-			r["interval_ms"] = millis(b.At.Sub(v.Bursts[i-1].At))
+		if i == 0 {
+			r.Next()
+			processRow(r, d, v.Latest, v.Key.Program, v.Socket.NetNS)
+			endpointRow(r, d, v.Destination, v.Socket, d.Class(v.Destination))
+			r.Set("host", clean(v.Key.Host))
+			r.Set("signature", clean(candidate.Signature(v.Key, candidate.ByDestination, v.Destination)))
+		} else {
+			r.Again()
+			r.Int("interval_ms", millis(b.At.Sub(v.Bursts[i-1].At)))
 		}
-		r["resolution_ms"], r["failed"], r["quality"] = millis(b.Within), flag(b.Failed), b.Quality.String()
-		rows = append(rows, reads.keep(r))
+		at := time.Unix(0, int64(b.At.Add(offset)))
+		r.Int("time", at.Unix())
+		r.Int("time_ms", at.UnixMilli())
+		r.Int("bytes", int64(b.Bytes))
+		r.Int("sends", int64(b.Sends))
+		r.Int("resolution_ms", millis(b.Within))
+		r.Set("failed", flag(b.Failed))
+		r.Set("quality", b.Quality.String())
 	}
-	return rows
 }

@@ -106,9 +106,9 @@ func All(d Deps) []Table {
 	if d.Class == nil {
 		d.Class = func(dst send.Destination) send.Class { return send.Classify(dst.Remote.Addr(), nil) }
 	}
-	tables := []Table{{beaconCandidates(d)}, {processOutboundStats(d)}, {processSendHistory(d)}, {processNetworkBaseline(d)}}
+	tables := []Table{beaconCandidates(d), processOutboundStats(d), processSendHistory(d), processNetworkBaseline(d)}
 	if !d.Replay {
-		tables = append(tables, Table{beaconInventoryRules(d)}, Table{beaconSensorStatus(d)}, Table{beaconSensorSources(d)})
+		tables = append(tables, beaconInventoryRules(d), beaconSensorStatus(d), beaconSensorSources(d))
 	}
 	return tables
 }

@@ -6,60 +6,53 @@ import (
 
 	"github.com/osquery/osquery-go/gen/osquery"
 	"github.com/osquery/osquery-go/plugin/table"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
+
+// row is the rows of an answer, of which the latest is being filled.
+type row = *wire.Rows
 
 // Table is a table whose rows hold the columns that the statement reads and no others. osquery names these in the request
 // ("colsUsed", from SQLite's mask in virtual_table.cpp; TablePlugin::setRequestFromContext), osquery-go leaves them aside.
 // Of 5 000 candidates with more than 60 columns an alert reads six.
-type Table struct{ *table.Plugin }
+type Table struct {
+	*table.Plugin
+	columns *wire.Columns
+}
 
-type usedKey struct{}
+type rowsKey struct{}
 
-// Call hands the columns of the request to the table's generate function.
-func (t Table) Call(ctx context.Context, request osquery.ExtensionPluginRequest) osquery.ExtensionResponse {
+// newTable returns a table that fill fills.
+func newTable(name string, columns []table.ColumnDefinition, fill func(table.QueryContext, row), options ...table.TableOpt) Table {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	generate := func(ctx context.Context, q table.QueryContext) ([]map[string]string, error) {
+		rows := ctx.Value(rowsKey{}).(row) // by Answer
+		fill(q, rows)
+		return nil, rows.Err()
+	}
+	return Table{table.NewPlugin(name, columns, generate, options...), wire.NewColumns(names)}
+}
+
+// Answer hands the request to osquery-go, which reads it and calls fill.
+func (t Table) Answer(ctx context.Context, request osquery.ExtensionPluginRequest) wire.Answer {
 	var query struct {
 		ColsUsed []string `json:"colsUsed"`
 	}
-	// a request that is no JSON is refused by the call itself; an empty list is count(*), which needs rows but no columns
-	if json.Unmarshal([]byte(request["context"]), &query) == nil && query.ColsUsed != nil {
-		ctx = context.WithValue(ctx, usedKey{}, query.ColsUsed)
+	// what is no JSON is refused by the call itself; an empty list is count(*), which needs rows but no columns
+	_ = json.Unmarshal([]byte(request["context"]), &query)
+	rows := t.columns.Rows(query.ColsUsed)
+	response := t.Plugin.Call(context.WithValue(ctx, rowsKey{}, rows), request)
+	if request["action"] != "generate" || response.Status.Code != 0 {
+		return wire.Answer{Status: response.Status, Maps: response.Response}
 	}
-	return t.Plugin.Call(ctx, request)
+	return wire.Answer{Status: response.Status, Rows: rows}
 }
 
-// projection keeps the columns that a statement reads.
-type projection struct {
-	some    bool
-	used    []string
-	columns int
-	scratch row
-}
-
-// projectionOf is that of a request to a table of so many columns.
-func projectionOf(ctx context.Context, columns int) *projection {
-	used, some := ctx.Value(usedKey{}).([]string)
-	return &projection{some: some && len(used) < columns, used: used, columns: columns, scratch: row{}}
-}
-
-// row is an empty row to fill. It is taken back by keep.
-func (p *projection) row() row {
-	if !p.some {
-		return make(row, p.columns)
-	}
-	clear(p.scratch)
-	return p.scratch
-}
-
-// keep returns of a filled row what the statement reads.
-func (p *projection) keep(r row) row {
-	if !p.some {
-		return r
-	}
-	kept := make(row, len(p.used))
-	for _, column := range p.used {
-		if v, ok := r[column]; ok {
-			kept[column] = v
-		}
-	}
-	return kept
+// Call is Answer for those who want osquery-go's maps.
+func (t Table) Call(ctx context.Context, request osquery.ExtensionPluginRequest) osquery.ExtensionResponse {
+	return t.Answer(ctx, request).Response()
 }

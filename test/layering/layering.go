@@ -43,8 +43,9 @@ var rooms = map[string][]string{
 	"checkpoint":  {"boottime", "send", "process", "history"},
 	"sensor":      {"boottime", "send", "process"},
 	"candidate":   {"boottime", "process", "send", "history", "beacon", "inventory", "pulse"},
-	"table":       {"boottime", "process", "send", "history", "candidate", "sensor", "inventory"},
-	"sqlhost":     {"pulse"},
+	"table":       {"boottime", "process", "send", "history", "candidate", "sensor", "inventory", "wire"},
+	"wire":        {},
+	"sqlhost":     {"pulse", "wire"},
 	"shell":       {},
 	"config":      {},
 	"replay":      {"boottime", "send", "logfile", "jsonscan"},
@@ -58,8 +59,8 @@ var rooms = map[string][]string{
 
 // confined maps a third-party import prefix to the packages that may use it. "extension" stands for the main package.
 var confined = map[string][]string{
-	"github.com/osquery/osquery-go":   {"table", "sqlhost", "shell", "extension"},
-	"github.com/apache/thrift":        {"sqlhost", "shell", "extension"},
+	"github.com/osquery/osquery-go":   {"wire", "table", "sqlhost", "shell", "extension"},
+	"github.com/apache/thrift":        {"wire", "sqlhost", "shell", "extension"},
 	"modernc.org/sqlite":              {"sqlhost", "fleet", "enrichment"},
 	"github.com/shirou/gopsutil":      {"attribution"},
 	"github.com/cilium/ebpf":          {"bpf"},

@@ -11,7 +11,7 @@ import (
 
 // BenchmarkTop is what one refresh of the live view costs both ends together, over 10 000 pairs.
 func BenchmarkTop(b *testing.B) {
-	host := hosted(b, filled(b, 10_000), buffered())
+	host := hosted(b, filled(b, 10_000), ours)
 	ask := func(sql string) {
 		_, rows, err := host.Query(context.Background(), sql)
 		require.NoError(b, err)
