@@ -14,7 +14,7 @@ import (
 )
 
 // bufferSize is the size of Thrift's transport buffers; unbuffered, every value is a system call.
-const bufferSize = 16 << 10
+const bufferSize = 64 << 10
 
 // maxMessageBytes bounds one string or container a peer announces.
 const maxMessageBytes = 64 << 20

@@ -26,7 +26,18 @@ type result struct {
 	columns []string
 	rows    [][]string
 	bytes   int
+	latest  []number // of each column
+	room    []string // for rows to come
 }
+
+// number is a value that is no text yet, and its text. Rows repeat many of the one before.
+type number struct {
+	value driver.Value
+	text  string
+}
+
+// roomRows is how many rows are made room for at once.
+const roomRows = 64
 
 // run runs one statement to its end or until ctx is done.
 func (s *session) run(ctx context.Context, sql string) ([]string, [][]string, error) {
@@ -107,6 +118,7 @@ func (s *session) collect() error {
 	}
 	defer rows.Close()
 	s.result.columns = rows.Columns()
+	s.result.latest = make([]number, len(s.result.columns))
 	values := make([]driver.Value, len(s.result.columns))
 	for {
 		if err := rows.Next(values); err == io.EOF {
@@ -124,9 +136,13 @@ func (r *result) add(values []driver.Value, maxRows int) error {
 	if len(r.rows) >= maxRows {
 		return fmt.Errorf("%w: more than %d rows; add a LIMIT", ErrTooLarge, maxRows)
 	}
-	row := make([]string, len(values))
+	if len(r.room) < len(values) {
+		r.room = make([]string, len(values)*min(len(r.rows)+1, roomRows))
+	}
+	row := r.room[:len(values):len(values)]
+	r.room = r.room[len(values):]
 	for i, v := range values {
-		row[i] = text(v)
+		row[i] = r.text(i, v)
 		r.bytes += len(row[i])
 	}
 	if r.bytes > maxResultBytes {
@@ -134,6 +150,19 @@ func (r *result) add(values []driver.Value, maxRows int) error {
 	}
 	r.rows = append(r.rows, row)
 	return nil
+}
+
+// text is the text of a value in a column.
+func (r *result) text(column int, v driver.Value) string {
+	switch v.(type) {
+	case int64, float64:
+		latest := &r.latest[column]
+		if latest.value != v {
+			*latest = number{v, text(v)}
+		}
+		return latest.text
+	}
+	return text(v)
 }
 
 // explain says what a client should read: why the statement was refused, what the table said, or SQLite's own words

@@ -111,8 +111,8 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r.Set("sha256", facts.SHA256)
 	r.Int("process_count", int64(c.Processes))
 	r.Int("destinations", int64(c.Destinations))
-	r.Set("first_seen", seconds(d.Clock, c.Totals.First))
-	r.Set("last_seen", seconds(d.Clock, c.Totals.Last))
+	seconds(r, "first_seen", d.Clock, c.Totals.First)
+	seconds(r, "last_seen", d.Clock, c.Totals.Last)
 	r.Int("beats", int64(res.Beats))
 	r.Int("bytes_sent", int64(c.Totals.Bytes))
 	r.Int("interval_ms", millis(res.Interval))
@@ -139,14 +139,18 @@ func candidateRow(r row, d Deps, c *candidate.Candidate) {
 	r.Int("resolution_ms", millis(c.Resolution))
 	r.Set("quality", c.Totals.Quality.String())
 	r.Set("sparkline", c.Sparkline)
-	reason := res.Reason()
-	if c.Key.Program.Attributed() {
-		reason += "; " + clean(verdict.Reason)
+	if r.Holds("reason") {
+		reason := res.Reason()
+		if c.Key.Program.Attributed() {
+			reason += "; " + clean(verdict.Reason)
+		}
+		r.Set("reason", reason)
 	}
-	r.Set("reason", reason)
 	r.Set("signature", clean(c.Signature))
 	r.Set("alert_id", c.AlertID)
-	r.Set("reason_codes", reasonCodes(res.ReasonCodes(), verdict.Codes))
+	if r.Holds("reason_codes") {
+		r.Set("reason_codes", reasonCodes(res.ReasonCodes(), verdict.Codes))
+	}
 	r.Set("coverage_run", d.CoverageRun(c.Process))
 	r.Set("interval_class", c.IntervalClass)
 	r.Set("size_class", c.SizeClass)

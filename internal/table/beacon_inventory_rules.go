@@ -58,8 +58,8 @@ func ruleRow(r row, rule *inventory.Rule, now time.Time) {
 	r.Set("comment", clean(rule.Comment))
 	r.Set("owner", clean(rule.Owner))
 	r.Set("reference", clean(rule.Reference()))
-	r.Set("expires", epochSeconds(rule.Expires))
+	epochSeconds(r, "expires", rule.Expires)
 	r.Set("expired", flag(rule.Expired(now)))
 	r.Set("used", flag(!used.IsZero()))
-	r.Set("last_used", epochSeconds(used))
+	epochSeconds(r, "last_used", used)
 }

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/osquery/osquery-go/plugin/table"
@@ -80,13 +79,13 @@ func processRow(r row, d Deps, id process.ID, p process.Program, netns uint64) p
 	r.Int("uid", int64(p.UID))
 	info, ok := d.Process(id)
 	if !ok {
-		r.Set("net_namespace", positive(netns))
+		positive(r, "net_namespace", netns)
 		return info
 	}
 	r.Set("name", clean(info.Name))
 	r.Set("cmdline", clean(info.Cmdline))
 	r.Set("username", clean(info.Username))
-	r.Set("parent", positive(uint64(max(info.Parent.PID, 0))))
+	positive(r, "parent", uint64(max(info.Parent.PID, 0)))
 	r.Set("cgroup_path", clean(info.CgroupPath))
 	r.Set("systemd_unit", clean(info.SystemdUnit))
 	r.Set("container_id", clean(info.ContainerID))
@@ -99,7 +98,7 @@ func processRow(r row, d Deps, id process.ID, p process.Program, netns uint64) p
 	if netns == 0 {
 		netns = info.NetNS
 	}
-	r.Set("net_namespace", positive(netns))
+	positive(r, "net_namespace", netns)
 	if !info.StartTime.IsZero() {
 		r.Int("start_time", info.StartTime.Unix())
 	}
@@ -116,14 +115,14 @@ func endpointRow(r row, deps Deps, d send.Destination, s send.Socket, class send
 	}
 	r.Int("protocol", int64(d.Protocol))
 	if s.Local.IsValid() {
-		r.Set("local_address", s.Local.Addr().String())
+		r.Addr("local_address", s.Local.Addr())
 	}
 	if deps.Nowhere(d.Remote.Addr()) {
 		r.Set("family", "")
 		r.Set("remote_address", "")
-		r.Set("remote_port", positive(uint64(d.Remote.Port())))
+		positive(r, "remote_port", uint64(d.Remote.Port()))
 	} else {
-		r.Set("remote_address", d.Remote.Addr().String())
+		r.Addr("remote_address", d.Remote.Addr())
 		r.Int("remote_port", int64(d.Remote.Port()))
 		r.Set("destination_class", class.String())
 	}
@@ -133,11 +132,12 @@ func endpointRow(r row, deps Deps, d send.Destination, s send.Socket, class send
 }
 
 // positive leaves zero out: an empty numeric column is NULL.
-func positive(v uint64) string {
+func positive(r row, column string, v uint64) {
 	if v == 0 {
-		return ""
+		r.Set(column, "")
+	} else {
+		r.Int(column, int64(v))
 	}
-	return strconv.FormatUint(v, 10)
 }
 
 func millis(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
@@ -149,19 +149,21 @@ func flag(v bool) string {
 	return "0"
 }
 
-func seconds(c boottime.Clock, t boottime.Time) string {
-	if t == 0 {
-		return ""
+func seconds(r row, column string, c boottime.Clock, t boottime.Time) {
+	var at time.Time
+	if t != 0 {
+		at = c.Wall(t)
 	}
-	return epochSeconds(c.Wall(t))
+	epochSeconds(r, column, at)
 }
 
 // epochSeconds is a wall-clock time in seconds since the Unix epoch; the zero time is NULL.
-func epochSeconds(t time.Time) string {
+func epochSeconds(r row, column string, t time.Time) {
 	if t.IsZero() {
-		return ""
+		r.Set(column, "")
+	} else {
+		r.Int(column, t.Unix())
 	}
-	return strconv.FormatInt(t.Unix(), 10)
 }
 
 // clean makes text safe to ship once more: what attribution keeps is printable already, what a recorded file says may

@@ -47,9 +47,9 @@ func flowRow(r row, d Deps, f *history.Flow) {
 	r.Int("send_count", int64(t.Sends))
 	r.Int("bytes_sent", int64(t.Bytes))
 	r.Int("bytes_received", int64(t.Received))
-	r.Set("first_seen", seconds(d.Clock, t.First))
-	r.Set("last_seen", seconds(d.Clock, t.Last))
-	r.Set("interval_median_ms", positive(uint64(f.IntervalMedian.Milliseconds())))
+	seconds(r, "first_seen", d.Clock, t.First)
+	seconds(r, "last_seen", d.Clock, t.Last)
+	positive(r, "interval_median_ms", uint64(f.IntervalMedian.Milliseconds()))
 	r.Set("interval_mad_ms", "")
 	if f.IntervalMedian > 0 {
 		r.Int("interval_mad_ms", millis(f.IntervalMAD))

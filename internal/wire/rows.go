@@ -5,6 +5,7 @@ package wire
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -26,7 +27,7 @@ type Rows struct {
 	size   int // bytes
 	limit  int
 	err    error
-	digits [32]byte
+	digits [64]byte
 }
 
 // partRows is how many rows a part holds: what grows is small, and nothing large is ever copied.
@@ -101,6 +102,12 @@ func (r *Rows) Again() {
 	}
 }
 
+// Holds says whether rows hold a column: what is dear to make is made for those that do.
+func (r *Rows) Holds(column string) bool {
+	i, known := r.names.index[column]
+	return known && r.names.at[i] >= 0
+}
+
 // Set gives the latest row a value. A column that is not held is passed over; one that the table does not have is a panic.
 func (r *Rows) Set(column, value string) {
 	if place := r.names.place(column); place >= 0 {
@@ -122,6 +129,13 @@ func (r *Rows) Float(column string, v float64, places int) {
 	}
 	if place := r.names.place(column); place >= 0 {
 		r.putBytes(place, strconv.AppendFloat(r.digits[:0], v, 'f', places, 64))
+	}
+}
+
+// Addr is Set with an address.
+func (r *Rows) Addr(column string, v netip.Addr) {
+	if place := r.names.place(column); place >= 0 {
+		r.putBytes(place, v.AppendTo(r.digits[:0]))
 	}
 }
 
