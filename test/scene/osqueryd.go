@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/thrift/lib/go/thrift"
 	osquery "github.com/osquery/osquery-go"
+	gen "github.com/osquery/osquery-go/gen/osquery"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +16,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost/standin"
 	"github.com/beaconwatch/beaconwatch/internal/table"
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // Patience is how long a test waits for what should come at once.
@@ -56,20 +57,23 @@ func NewOsqueryd(t testing.TB, rows map[string]standin.Rows) *Osqueryd {
 // Extend registers the tables over the extension protocol, as beaconwatch.ext does, and returns how to take them away.
 func (o *Osqueryd) Extend(t testing.TB, deps table.Deps) (end func()) {
 	t.Helper()
-	server, err := osquery.NewExtensionManagerServer("beaconwatch", o.socket,
-		osquery.WithTransportFactory(thrift.NewTBufferedTransportFactory(16<<10)))
+	client, err := osquery.NewClient(o.socket, Patience)
 	require.NoError(t, err)
+	var plugins []osquery.OsqueryPlugin
 	for _, one := range table.All(deps) {
-		server.RegisterPlugin(one)
+		plugins = append(plugins, one)
 	}
+	server, err := wire.Register(t.Context(), client, o.socket, &gen.InternalExtensionInfo{Name: "beaconwatch"}, plugins...)
+	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- server.Start() }()
+	go func() { ended <- server.Serve() }()
 	stopped := false
 	end = func() {
 		if !stopped {
 			stopped = true
-			require.NoError(t, server.Shutdown(context.Background()))
+			require.NoError(t, server.Stop(context.Background()))
 			<-ended
+			client.Close()
 		}
 	}
 	t.Cleanup(end)
