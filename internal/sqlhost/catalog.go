@@ -24,9 +24,8 @@ type Table interface {
 // local is a table of this process as a source.
 type local struct{ table Table }
 
-func (l local) call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
-	response := l.table.Call(ctx, request)
-	return &response, nil
+func (l local) call(ctx context.Context, request osquery.ExtensionPluginRequest) (wire.Answer, error) {
+	return wire.Ask(ctx, l.table, request), nil
 }
 
 func (l local) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error) {

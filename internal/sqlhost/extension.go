@@ -63,12 +63,15 @@ type remote struct {
 	table string
 }
 
-func (r remote) call(ctx context.Context, request osquery.ExtensionPluginRequest) (response *osquery.ExtensionResponse, err error) {
+func (r remote) call(ctx context.Context, request osquery.ExtensionPluginRequest) (answer wire.Answer, err error) {
 	err = r.with(ctx, func(c *osquery.ExtensionClient) error {
-		response, err = c.Call(ctx, "table", r.table, request)
+		response, err := c.Call(ctx, "table", r.table, request)
+		if err == nil {
+			answer = wire.Answer{Status: response.Status, Maps: response.Response}
+		}
 		return err
 	})
-	return response, err
+	return answer, err
 }
 
 func (r remote) rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error) {

@@ -14,7 +14,7 @@ import (
 // source is where a table is served: in this process or by an extension.
 type source interface {
 	// call asks the table to do request["action"], for whoever reads the response as it is.
-	call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error)
+	call(ctx context.Context, request osquery.ExtensionPluginRequest) (wire.Answer, error)
 	// rows asks it for rows, for SQL.
 	rows(ctx context.Context, request osquery.ExtensionPluginRequest, reads reading) (*osquery.ExtensionStatus, *wire.Rows, error)
 }
@@ -76,15 +76,15 @@ func within[T any](parent context.Context, g *guard, f func(context.Context) (T,
 
 var errNoStatus = errors.New("the response has no status")
 
-// call returns the table's response; a response without a status is an error. A status other than 0 is the caller's to
+// call returns the table's answer; one without a status is an error. A status other than 0 is the caller's to
 // read.
-func (g *guard) call(ctx context.Context, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
-	return within(ctx, g, func(ctx context.Context) (*osquery.ExtensionResponse, error) {
-		response, err := g.source.call(ctx, request)
-		if err == nil && (response == nil || response.Status == nil) {
+func (g *guard) call(ctx context.Context, request osquery.ExtensionPluginRequest) (wire.Answer, error) {
+	return within(ctx, g, func(ctx context.Context) (wire.Answer, error) {
+		answer, err := g.source.call(ctx, request)
+		if err == nil && answer.Status == nil {
 			err = errNoStatus
 		}
-		return response, err
+		return answer, err
 	})
 }
 

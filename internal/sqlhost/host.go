@@ -152,14 +152,15 @@ func (h *Host) Close() {
 // renders it: NULL is the empty string. The error names an unknown column or table in SQLite's words. ctx ends the
 // statement, wherever it is.
 func (h *Host) Query(ctx context.Context, sql string) (columns []string, rows [][]string, err error) {
-	err = h.withSession(ctx, func(ctx context.Context, s *session) error {
-		columns, rows, err = s.run(ctx, sql)
-		return err
-	})
-	if err != nil {
+	var l listed
+	if err := h.query(ctx, sql, &l); err != nil {
 		return nil, nil, err
 	}
-	return columns, rows, nil
+	return l.columns, l.rows, nil
+}
+
+func (h *Host) query(ctx context.Context, sql string, r result) error {
+	return h.withSession(ctx, func(ctx context.Context, s *session) error { return s.run(ctx, sql, r) })
 }
 
 // Columns returns the names and osquery types of the columns a statement would return, in order, without running it.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // Status codes of osquery's ExtensionCode.
@@ -53,7 +55,7 @@ func (m *manager) Options(context.Context) (osquery.InternalOptionList, error) {
 
 func (m *manager) RegisterExtension(_ context.Context, info *osquery.InternalExtensionInfo, registry osquery.ExtensionRegistry) (*osquery.ExtensionStatus, error) {
 	if info == nil {
-		return failure("an extension needs a name").Status, nil
+		return failure("an extension needs a name"), nil
 	}
 	uuid, err := m.host.register(m.socket, *info, registry)
 	if err != nil {
@@ -62,7 +64,7 @@ func (m *manager) RegisterExtension(_ context.Context, info *osquery.InternalExt
 		if errors.Is(err, errDuplicate) {
 			message = "Duplicate extension registered" // osquery's words, which extensions look for
 		}
-		return failure(message).Status, nil
+		return failure(message), nil
 	}
 	return &osquery.ExtensionStatus{Code: codeSuccess, Message: "OK", UUID: uuid}, nil
 }
@@ -74,55 +76,56 @@ func (m *manager) DeregisterExtension(_ context.Context, uuid osquery.ExtensionR
 	return &osquery.ExtensionStatus{Code: codeSuccess, Message: "OK", UUID: uuid}, nil
 }
 
-// Call passes a request to a table, wherever it is served.
+// Call and Query are there because osquery.ExtensionManager wants them: call and query answer in their place.
 func (m *manager) Call(ctx context.Context, registry, item string, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
-	if registry != "table" {
-		return failure("Unknown registry name: " + registry), nil
-	}
-	t := m.host.currentCatalog().lookup(item)
-	if t == nil {
-		return failure("Cannot call registry item: " + item), nil
-	}
-	response, err := t.guard.call(ctx, request)
-	if err != nil {
-		return failure(err.Error()), nil
-	}
-	return response, nil
+	response := m.call(ctx, registry, item, request).Response()
+	return &response, nil
 }
 
 func (m *manager) Query(ctx context.Context, sql string) (*osquery.ExtensionResponse, error) {
-	columns, rows, err := m.host.Query(ctx, sql)
-	if err != nil {
-		return failure(err.Error()), nil
-	}
-	response := make(osquery.ExtensionPluginResponse, len(rows))
-	for i, row := range rows {
-		named := make(map[string]string, len(columns))
-		for j, name := range columns {
-			named[name] = row[j]
-		}
-		response[i] = named
-	}
-	return success(response), nil
+	response := m.query(ctx, sql).Response()
+	return &response, nil
 }
+
+// call passes a request to a table, wherever it is served.
+func (m *manager) call(ctx context.Context, registry, item string, request osquery.ExtensionPluginRequest) wire.Answer {
+	if registry != "table" {
+		return refusal("Unknown registry name: " + registry)
+	}
+	t := m.host.currentCatalog().lookup(item)
+	if t == nil {
+		return refusal("Cannot call registry item: " + item)
+	}
+	answer, err := t.guard.call(ctx, request)
+	if err != nil {
+		return refusal(err.Error())
+	}
+	return answer
+}
+
+func (m *manager) query(ctx context.Context, sql string) wire.Answer {
+	result := sent{rows: wire.List(nil)}
+	if err := m.host.query(ctx, sql, &result); err != nil {
+		return refusal(err.Error())
+	}
+	return wire.Answer{Status: &osquery.ExtensionStatus{Code: codeSuccess, Message: "OK"}, Rows: result.rows}
+}
+
+func refusal(message string) wire.Answer { return wire.Answer{Status: failure(message)} }
 
 // GetQueryColumns answers one map per column, from its name to its type: the list is what keeps the order.
 func (m *manager) GetQueryColumns(ctx context.Context, sql string) (*osquery.ExtensionResponse, error) {
 	names, types, err := m.host.Columns(ctx, sql)
 	if err != nil {
-		return failure(err.Error()), nil
+		return &osquery.ExtensionResponse{Status: failure(err.Error())}, nil
 	}
 	response := make(osquery.ExtensionPluginResponse, len(names))
 	for i, name := range names {
 		response[i] = map[string]string{name: types[i]}
 	}
-	return success(response), nil
+	return &osquery.ExtensionResponse{Status: &osquery.ExtensionStatus{Code: codeSuccess, Message: "OK"}, Response: response}, nil
 }
 
-func success(rows osquery.ExtensionPluginResponse) *osquery.ExtensionResponse {
-	return &osquery.ExtensionResponse{Status: &osquery.ExtensionStatus{Code: codeSuccess, Message: "OK"}, Response: rows}
-}
-
-func failure(message string) *osquery.ExtensionResponse {
-	return &osquery.ExtensionResponse{Status: &osquery.ExtensionStatus{Code: codeFailed, Message: message}}
+func failure(message string) *osquery.ExtensionStatus {
+	return &osquery.ExtensionStatus{Code: codeFailed, Message: message}
 }

@@ -19,31 +19,12 @@ import (
 // sqlite3_interrupt, which the driver calls for that outer statement, ends every statement of the connection.
 const runFunction = "run_nested"
 
-// maxResultBytes bounds the text of a result. Thrift clients refuse messages above 100 MiB anyway.
-const maxResultBytes = 256 << 20
-
-type result struct {
-	columns []string
-	rows    [][]string
-	bytes   int
-	latest  []number // of each column
-	room    []string // for rows to come
-}
-
-// number is a value that is no text yet, and its text. Rows repeat many of the one before.
-type number struct {
-	value driver.Value
-	text  string
-}
-
-// roomRows is how many rows are made room for at once.
-const roomRows = 64
-
-// run runs one statement to its end or until ctx is done.
-func (s *session) run(ctx context.Context, sql string) ([]string, [][]string, error) {
+// run runs one statement to its end or until ctx is done, and gives what it returns to result.
+func (s *session) run(ctx context.Context, sql string, result result) error {
 	if err := s.begin(sql); err != nil || statements(sql) == 0 {
-		return nil, nil, err
+		return err
 	}
+	s.result = result
 	err := s.conn.Raw(func(conn any) error {
 		s.raw = conn.(driver.QueryerContext)
 		s.policy.nesting = true
@@ -57,7 +38,7 @@ func (s *session) run(ctx context.Context, sql string) ([]string, [][]string, er
 	if s.resultErr != nil {
 		err = s.resultErr
 	}
-	return s.result.columns, s.result.rows, s.explain(err)
+	return s.explain(err)
 }
 
 // begin prepares the session for sql, refusing what is not one statement.
@@ -72,7 +53,7 @@ func (s *session) begin(sql string) error {
 		return errors.New("one statement at a time, please: there is text after the first ;")
 	}
 	s.sql, s.lists = sql, findLists(sql)
-	s.result, s.resultErr, s.tableErr = result{}, nil, nil
+	s.resultErr, s.tableErr = nil, nil
 	s.policy.refused = ""
 	return nil
 }
@@ -117,52 +98,21 @@ func (s *session) collect() error {
 		return err
 	}
 	defer rows.Close()
-	s.result.columns = rows.Columns()
-	s.result.latest = make([]number, len(s.result.columns))
-	values := make([]driver.Value, len(s.result.columns))
-	for {
+	s.result.begin(rows.Columns())
+	values := make([]driver.Value, len(rows.Columns()))
+	for n := 0; ; n++ {
 		if err := rows.Next(values); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if err := s.result.add(values, s.host.config.MaxRows); err != nil {
+		if n >= s.host.config.MaxRows {
+			return fmt.Errorf("%w: more than %d rows; add a LIMIT", ErrTooLarge, n)
+		}
+		if err := s.result.add(values); err != nil {
 			return err
 		}
 	}
-}
-
-func (r *result) add(values []driver.Value, maxRows int) error {
-	if len(r.rows) >= maxRows {
-		return fmt.Errorf("%w: more than %d rows; add a LIMIT", ErrTooLarge, maxRows)
-	}
-	if len(r.room) < len(values) {
-		r.room = make([]string, len(values)*min(len(r.rows)+1, roomRows))
-	}
-	row := r.room[:len(values):len(values)]
-	r.room = r.room[len(values):]
-	for i, v := range values {
-		row[i] = r.text(i, v)
-		r.bytes += len(row[i])
-	}
-	if r.bytes > maxResultBytes {
-		return fmt.Errorf("%w: more than %d MiB; name fewer columns or add a LIMIT", ErrTooLarge, maxResultBytes>>20)
-	}
-	r.rows = append(r.rows, row)
-	return nil
-}
-
-// text is the text of a value in a column.
-func (r *result) text(column int, v driver.Value) string {
-	switch v.(type) {
-	case int64, float64:
-		latest := &r.latest[column]
-		if latest.value != v {
-			*latest = number{v, text(v)}
-		}
-		return latest.text
-	}
-	return text(v)
 }
 
 // explain says what a client should read: why the statement was refused, what the table said, or SQLite's own words

@@ -12,6 +12,8 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/osquery/osquery-go/gen/osquery"
+
+	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
 // maxConnections bounds the clients of one socket; further ones are closed at once.
@@ -48,7 +50,10 @@ func (h *Host) ServeListener(ctx context.Context, listener net.Listener) error {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	wg.Go(func() { h.watch(ctx, socket) })
 
-	processor := osquery.NewExtensionManagerProcessor(&manager{host: h, socket: socket})
+	m := &manager{host: h, socket: socket}
+	processor := osquery.NewExtensionManagerProcessor(m)
+	wire.AnswerCalls(processor, m.call)
+	wire.AnswerQueries(processor, m.query)
 	places := make(chan struct{}, maxConnections)
 	for {
 		conn, err := listener.Accept()

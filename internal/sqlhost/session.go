@@ -110,7 +110,7 @@ func (h *Host) takeSession(ctx context.Context, cancel context.CancelCauseFunc) 
 }
 
 func (h *Host) returnSession(s *session, err error) {
-	s.ctx, s.sql, s.lists, s.result, s.resultErr = nil, "", nil, result{}, nil
+	s.ctx, s.sql, s.lists, s.result, s.resultErr = nil, "", nil, nil, nil
 	h.mu.Lock()
 	s.cancel = nil
 	keep := !h.closed && !errors.Is(err, errBroken)

@@ -125,9 +125,13 @@ func TestResultsAreBounded(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 	require.EqualError(t, err, "result is too large: more than 100 rows; add a LIMIT")
 	require.Len(t, query(t, h, "SELECT * FROM numbers LIMIT 100"), 100)
-	_, _, err = h.Query(t.Context(), "SELECT hex(zeroblob(4000000)) FROM numbers")
+	const large = "SELECT hex(zeroblob(4000000)) FROM numbers"
+	_, _, err = h.Query(t.Context(), large)
 	require.ErrorIs(t, err, ErrTooLarge)
 	require.ErrorContains(t, err, "more than 256 MiB")
+	answer := (&manager{host: h}).query(t.Context(), large)
+	require.Contains(t, answer.Status.Message, "result is too large: more than 256 MiB")
+	require.Nil(t, answer.Rows)
 }
 
 func TestHostsDoNotShareTables(t *testing.T) {

@@ -60,7 +60,7 @@ func (a Answer) Held(c *Columns, used []string) *Rows {
 		rows.Next()
 		for place, column := range rows.Columns() {
 			if v, ok := m[column]; ok {
-				rows.put(place, v)
+				rows.Put(place, v)
 			}
 		}
 	}

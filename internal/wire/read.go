@@ -103,7 +103,7 @@ func (a *Reader) readRow(pairs int) error {
 			return err
 		}
 		if place >= 0 {
-			a.Rows.putBytes(place, value)
+			a.Rows.PutBytes(place, value)
 		}
 	}
 	return a.Rows.Err()

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// maxBytes bounds what the rows of one answer take in memory.
+// maxBytes bounds the rows of one answer: their values as they are sent, and where they lie.
 const maxBytes = 256 << 20
 
-// ErrTooMuch is the error of an answer that would take more.
-var ErrTooMuch = fmt.Errorf("the answer takes more than %d MiB: name fewer columns, or fewer rows in the WHERE clause", maxBytes>>20)
+// ErrTooMuch is the error of an answer that is larger.
+var ErrTooMuch = fmt.Errorf("more than %d MiB; name fewer columns, or ask for fewer rows", maxBytes>>20)
 
 // Rows are the rows of one answer, in columns that are fixed beforehand: of each part of them the text of all values one after
 // another, and where each value lies. 5 000 candidates are so 6 MB in 40 pieces that the garbage collector need not look into; as
@@ -51,6 +51,11 @@ func (p *part) at(c cell) string { return p.text.String()[c.begin:c.end] }
 // over.
 func (c *Columns) Rows(used []string) *Rows {
 	return &Rows{names: newPlaces(c, used), limit: maxBytes}
+}
+
+// List returns no rows yet of columns that may be there twice, as those of an SQL statement: they are known by their places alone.
+func List(columns []string) *Rows {
+	return &Rows{names: places{Columns: &Columns{}, held: columns}, limit: maxBytes}
 }
 
 // empty is no rows of the same columns.
@@ -91,13 +96,13 @@ func (r *Rows) Again() {
 	if r.err != nil || r.rows == 1 {
 		return
 	}
-	if !first {
-		copy(r.latest, before)
-		return
-	}
 	for place, c := range before {
-		if c != null {
-			r.put(place, r.parts[len(r.parts)-2].at(c))
+		switch {
+		case c == null:
+		case first:
+			r.Put(place, r.parts[len(r.parts)-2].at(c))
+		case r.room(int(c.end - c.begin)):
+			r.latest[place] = c
 		}
 	}
 }
@@ -111,14 +116,14 @@ func (r *Rows) Holds(column string) bool {
 // Set gives the latest row a value. A column that is not held is passed over; one that the table does not have is a panic.
 func (r *Rows) Set(column, value string) {
 	if place := r.names.place(column); place >= 0 {
-		r.put(place, value)
+		r.Put(place, value)
 	}
 }
 
 // Int is Set with a whole number.
 func (r *Rows) Int(column string, v int64) {
 	if place := r.names.place(column); place >= 0 {
-		r.putBytes(place, strconv.AppendInt(r.digits[:0], v, 10))
+		r.PutBytes(place, strconv.AppendInt(r.digits[:0], v, 10))
 	}
 }
 
@@ -128,35 +133,41 @@ func (r *Rows) Float(column string, v float64, places int) {
 		v = 0
 	}
 	if place := r.names.place(column); place >= 0 {
-		r.putBytes(place, strconv.AppendFloat(r.digits[:0], v, 'f', places, 64))
+		r.PutBytes(place, strconv.AppendFloat(r.digits[:0], v, 'f', places, 64))
 	}
 }
 
 // Addr is Set with an address.
 func (r *Rows) Addr(column string, v netip.Addr) {
 	if place := r.names.place(column); place >= 0 {
-		r.putBytes(place, v.AppendTo(r.digits[:0]))
+		r.PutBytes(place, v.AppendTo(r.digits[:0]))
 	}
 }
 
-// put sets a value, which is held once where it is that of the row before.
-func (r *Rows) put(place int, value string) {
+// Put gives the latest row a value at a place of Columns. It is held once where it is that of the row before.
+func (r *Rows) Put(place int, value string) {
+	if !r.room(len(value)) {
+		return
+	}
 	p := r.parts[len(r.parts)-1]
 	if before := r.before(p, place); before != null && p.at(before) == value {
 		r.latest[place] = before
-	} else if r.room(len(value)) {
+	} else {
 		begin := p.text.Len()
 		p.text.WriteString(value)
 		r.latest[place] = cell{uint32(begin), uint32(begin + len(value))}
 	}
 }
 
-// putBytes is put for what is no string yet.
-func (r *Rows) putBytes(place int, value []byte) {
+// PutBytes is Put for what is no string yet.
+func (r *Rows) PutBytes(place int, value []byte) {
+	if !r.room(len(value)) {
+		return
+	}
 	p := r.parts[len(r.parts)-1]
 	if before := r.before(p, place); before != null && p.at(before) == string(value) {
 		r.latest[place] = before
-	} else if r.room(len(value)) {
+	} else {
 		begin := p.text.Len()
 		p.text.Write(value)
 		r.latest[place] = cell{uint32(begin), uint32(begin + len(value))}

@@ -44,7 +44,7 @@ func Register(ctx context.Context, client *osquerygo.ExtensionManagerClient, soc
 	}
 	s.uuid = status.UUID
 	processor := osquery.NewExtensionProcessor(s)
-	processor.AddToProcessorMap("call", call{s})
+	AnswerCalls(processor, s.answer)
 	s.server = thrift.NewTSimpleServer4(processor,
 		thrift.NewTServerSocketFromAddrTimeout(&net.UnixAddr{Name: fmt.Sprintf("%s.%d", socket, s.uuid), Net: "unix"}, 0),
 		thrift.NewTBufferedTransportFactory(bufferSize), thrift.NewTBinaryProtocolFactoryConf(nil))
@@ -87,7 +87,7 @@ func (s *Server) Shutdown(context.Context) error {
 	return nil
 }
 
-// Call is there because osquery.Extension wants it: call answers in its place.
+// Call is there because osquery.Extension wants it: answer answers in its place.
 func (s *Server) Call(ctx context.Context, registry, item string, request osquery.ExtensionPluginRequest) (*osquery.ExtensionResponse, error) {
 	response := s.answer(ctx, registry, item, request).Response()
 	return &response, nil

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"github.com/apache/thrift/lib/go/thrift"
 	"github.com/osquery/osquery-go/gen/osquery"
@@ -39,18 +40,20 @@ func (a Answer) Write(ctx context.Context, p thrift.TProtocol) error {
 }
 
 // write writes each row as map<string,string>: the types of keys and values, the number of pairs, and the strings, each after its
-// length.
+// length. Of columns with the same name the last is there.
 func (r *Rows) write(t thrift.TTransport) error {
 	names := make([]string, len(r.names.held))
 	for i, name := range r.names.held {
-		names[i] = string(appendString(nil, name))
+		if !slices.Contains(r.names.held[i+1:], name) {
+			names[i] = string(appendString(nil, name))
+		}
 	}
 	var buffer []byte
 	for row := range r.rows {
 		buffer = append(buffer[:0], thrift.STRING, thrift.STRING, 0, 0, 0, 0)
 		pairs := uint32(0)
 		for place, name := range names {
-			if value, ok := r.Value(row, place); ok {
+			if value, ok := r.Value(row, place); ok && name != "" {
 				buffer = append(buffer, name...)
 				buffer = appendString(buffer, value)
 				pairs++
