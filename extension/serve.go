@@ -139,7 +139,7 @@ func (s *serve) relay(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	}
 	reg := s.registrar(log)
 	for _, p := range table.All(table.Deps{}) {
-		reg.plugins = append(reg.plugins, guard(&relayed{OsqueryPlugin: p, socket: socket, timeout: tableTimeout}, &governor.Meter{},
+		reg.plugins = append(reg.plugins, guard(&relayed{Table: p, socket: socket, timeout: tableTimeout}, &governor.Meter{},
 			func(err error) { log.Error("relay", "error", err) }))
 	}
 	log.Info("a sensor is already running here: relaying its tables", "listen_socket", socket)

@@ -37,6 +37,9 @@ func newTable(name string, columns []table.ColumnDefinition, fill func(table.Que
 	return Table{table.NewPlugin(name, columns, generate, options...), wire.NewColumns(names)}
 }
 
+// Columns are the names of its columns.
+func (t Table) Columns() *wire.Columns { return t.columns }
+
 // Answer hands the request to osquery-go, which reads it and calls fill.
 func (t Table) Answer(ctx context.Context, request osquery.ExtensionPluginRequest) wire.Answer {
 	var query struct {
