@@ -80,9 +80,16 @@ func readFields(ctx context.Context, p thrift.TProtocol, read func(id int16, kin
 func (a *Reader) readRows(ctx context.Context, p thrift.TProtocol) error {
 	a.Rows = a.Rows.empty() // of a field that is there twice the last counts
 	_, rows, err := p.ReadListBegin(ctx)
+	if err == nil && rows < 0 { // Thrift's own check overflows
+		err = fmt.Errorf("wire: a list of %d rows", rows)
+	}
 	for ; err == nil && rows > 0; rows-- {
 		var pairs int
-		if _, _, pairs, err = p.ReadMapBegin(ctx); err == nil {
+		_, _, pairs, err = p.ReadMapBegin(ctx)
+		if err == nil && pairs < 0 {
+			err = fmt.Errorf("wire: a row of %d values", pairs)
+		}
+		if err == nil {
 			err = a.readRow(pairs)
 		}
 	}
