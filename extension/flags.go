@@ -30,6 +30,7 @@ var settings = []struct{ name, usage string }{
 	{"level", "how deep to look at most: L3 or L2 (eBPF), L1 (AF_PACKET), L0 (sock_diag), proc"},
 	{"max_net_namespaces", "bound on network namespaces watched beside the sensor's own, 0 for none; eBPF sees all"},
 	{"cpu_budget", "share of one core for everything but answering questions"},
+	{"sql_cpu_budget", "share of one core for answering questions; beyond it answers come later, by a second at most"},
 	{"sample_period", "least time between complete samples"},
 	{"max_pairs", "bound on pairs of program and destination held"},
 	{"max_bursts", "bound on micro-bursts held for a pair"},

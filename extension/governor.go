@@ -1,20 +1,40 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/beaconwatch/beaconwatch/internal/config"
 	"github.com/beaconwatch/beaconwatch/internal/governor"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
 
-// govern returns what holds the whole sensor to its CPU budget. Answers to questions are left out: who asks waits for them.
-func (in *instrument) govern(cfg config.Config) (*governor.Governor, error) {
-	return governor.New(governor.Config{Budget: cfg.CPUBudget, Aside: in.answering.Spent, Parts: []governor.Part{
+const (
+	// answersSaved is the CPU time that answers may take at once: an hour of looking around by hand, or one large report.
+	answersSaved = 3 * time.Second
+	// answersPatience is how much later than it could a table is made at most: clients of osquery's protocol give up after a
+	// few seconds, often three.
+	answersPatience = time.Second
+)
+
+// govern makes what holds the sensor to its CPU budgets: answers to questions, which somebody waits for, to one, and all the rest to
+// the other.
+func (in *instrument) govern(cfg config.Config) (err error) {
+	if in.answering, err = governor.NewAllowance(cfg.SQLCPUBudget, answersSaved, answersPatience); err != nil {
+		return err
+	}
+	in.governor, err = governor.New(governor.Config{Budget: cfg.CPUBudget, Aside: in.answering, Parts: []governor.Part{
 		{Name: "sampling", Depth: 4, Ease: in.namespaces.out.ease},
 		{Name: "namespaces", Depth: 1, Ease: in.namespaces.ease},
 		{Name: "enrichment", Depth: 4, Ease: in.enricher.Ease},
+		{Name: "ranking", Depth: 3, Ease: in.ranker.Ease},
 		{Name: "owners", Depth: 3, Ease: in.resolver.Ease},
 	}})
+	return err
 }
+
+// freely makes a call at once that costs next to nothing here.
+func freely(_ context.Context, call func()) { call() }
 
 // ease halves what sampling may take.
 func (l *lookout) ease(halvings int) {
@@ -31,9 +51,10 @@ func (n *namespaces) ease(halvings int) {
 	}
 }
 
-// governed adds what the status table says of the CPU budget.
-func (in *instrument) governed(h *table.Host, budget float64) {
-	s := in.governor.Stats()
-	h.CPUBudget, h.CPUShare, h.GivesWay, h.GaveWay = budget, s.Share, s.GivesWay, s.GaveWay
-	h.QueryTime = s.Aside
+// governed adds what the status table says of the CPU budgets.
+func (in *instrument) governed(h *table.Host, cfg config.Config) {
+	s, delays := in.governor.Stats(), in.answering.Delays()
+	h.CPUBudget, h.CPUShare, h.GivesWay, h.GaveWay = cfg.CPUBudget, s.Share, s.GivesWay, s.GaveWay
+	h.QueryTime, h.SQLCPUShare, h.SQLCPUBudget = s.Aside, s.AsideShare, cfg.SQLCPUBudget
+	h.SQLDelays, h.SQLDelay = delays.Count, delays.Total
 }

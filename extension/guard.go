@@ -9,7 +9,6 @@ import (
 	osquery "github.com/osquery/osquery-go"
 	gen "github.com/osquery/osquery-go/gen/osquery"
 
-	"github.com/beaconwatch/beaconwatch/internal/governor"
 	"github.com/beaconwatch/beaconwatch/internal/wire"
 )
 
@@ -23,14 +22,14 @@ const (
 type guarded struct {
 	osquery.OsqueryPlugin
 	slots   chan struct{}
-	meter   *governor.Meter
+	within  func(context.Context, func())
 	timeout time.Duration
 	failed  func(error)
 }
 
-// guard bounds p, and adds what its calls cost to meter.
-func guard(p osquery.OsqueryPlugin, meter *governor.Meter, failed func(error)) *guarded {
-	return &guarded{OsqueryPlugin: p, meter: meter, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
+// guard bounds p, whose calls are made within what they are handed to, as soon as that allows.
+func guard(p osquery.OsqueryPlugin, within func(context.Context, func()), failed func(error)) *guarded {
+	return &guarded{OsqueryPlugin: p, within: within, slots: make(chan struct{}, tableCalls), timeout: tableTimeout, failed: failed}
 }
 
 // Call is Answer as osquery-go has it.
@@ -57,7 +56,7 @@ func (g *guarded) Answer(ctx context.Context, request gen.ExtensionPluginRequest
 				done <- refusal(err)
 			}
 		}()
-		g.meter.Do(func() { done <- wire.Ask(ctx, g.OsqueryPlugin, request) })
+		g.within(ctx, func() { done <- wire.Ask(ctx, g.OsqueryPlugin, request) })
 	}()
 	select {
 	case answer := <-done:

@@ -10,8 +10,6 @@ import (
 	osquery "github.com/osquery/osquery-go"
 	"github.com/osquery/osquery-go/plugin/table"
 	"github.com/stretchr/testify/require"
-
-	"github.com/beaconwatch/beaconwatch/internal/governor"
 )
 
 func tableThat(generate table.GenerateFunc) osquery.OsqueryPlugin {
@@ -23,7 +21,7 @@ var generateRequest = map[string]string{"action": "generate", "context": "{}"}
 func TestGuardAnswersForAPanic(t *testing.T) {
 	var failed error
 	g := guard(tableThat(func(context.Context, table.QueryContext) ([]map[string]string, error) { panic("boom") }),
-		&governor.Meter{}, func(err error) { failed = err })
+		freely, func(err error) { failed = err })
 	response := g.Call(t.Context(), generateRequest)
 	require.EqualValues(t, 1, response.Status.Code)
 	require.Equal(t, "t: panic: boom", response.Status.Message)
@@ -36,7 +34,7 @@ func TestGuardBoundsTimeAndConcurrency(t *testing.T) {
 		g := guard(tableThat(func(context.Context, table.QueryContext) ([]map[string]string, error) {
 			<-release
 			return nil, nil
-		}), &governor.Meter{}, func(error) {})
+		}), freely, func(error) {})
 		var calls sync.WaitGroup
 		for range tableCalls {
 			calls.Go(func() {
@@ -55,7 +53,7 @@ func TestGuardBoundsTimeAndConcurrency(t *testing.T) {
 func TestGuardPassesRowsOn(t *testing.T) {
 	g := guard(tableThat(func(context.Context, table.QueryContext) ([]map[string]string, error) {
 		return []map[string]string{{"a": "1"}}, nil
-	}), &governor.Meter{}, func(error) {})
+	}), freely, func(error) {})
 	g.timeout = time.Minute
 	response := g.Call(t.Context(), generateRequest)
 	require.EqualValues(t, 0, response.Status.Code)

@@ -51,7 +51,7 @@ type instrument struct {
 	plugins      []osquery.OsqueryPlugin
 	namespaces   *namespaces
 	governor     *governor.Governor
-	answering    governor.Meter
+	answering    *governor.Allowance
 	registration func() (socket string, reconnects uint64)
 }
 
@@ -99,7 +99,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err != nil {
 		return nil, err
 	}
-	if in.governor, err = in.govern(cfg); err != nil {
+	if err = in.govern(cfg); err != nil {
 		return nil, err
 	}
 	own := ownNetNS()
@@ -121,7 +121,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	for _, p := range table.All(table.Deps{Store: store, Ranker: in.ranker, Inventory: in.rules, Sensor: in.sensor, Process: in.process,
 		Facts: in.facts, Hostname: in.names.Name, Class: where.class, Clock: boottime.System(), Role: cfg.Role,
 		CoverageRun: in.marks.of, Host: func() table.Host { return in.host(cfg) }}) {
-		in.plugins = append(in.plugins, guard(p, &in.answering, in.sensor.Fail))
+		in.plugins = append(in.plugins, guard(p, in.answering.Do, in.sensor.Fail))
 	}
 	return in, nil
 }
@@ -178,6 +178,6 @@ func (in *instrument) host(cfg config.Config) table.Host {
 	others := in.namespaces.stats()
 	h.NetNamespaces, h.NetNamespacesWatched = others.Found, others.Watched
 	in.examined(&h)
-	in.governed(&h, cfg.CPUBudget)
+	in.governed(&h, cfg)
 	return h
 }

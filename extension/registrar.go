@@ -29,6 +29,7 @@ type registrar struct {
 	timeout  time.Duration // for osquery's socket to appear and answer
 	interval time.Duration // between checks
 	plugins  []osquery.OsqueryPlugin
+	encode   func() (end func()) // begun and ended around the encoding of each answer
 	log      *slog.Logger
 
 	registered atomic.Uint64          // times registered
@@ -75,7 +76,7 @@ func (r *registrar) session(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	server, err := wire.Register(ctx, client, socket, &gen.InternalExtensionInfo{Name: extensionName, Version: version}, r.plugins...)
+	server, err := wire.Register(ctx, client, socket, &gen.InternalExtensionInfo{Name: extensionName, Version: version}, encoding{r.encode}, r.plugins...)
 	if err != nil {
 		return err
 	}

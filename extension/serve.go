@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beaconwatch/beaconwatch/internal/config"
-	"github.com/beaconwatch/beaconwatch/internal/governor"
 	"github.com/beaconwatch/beaconwatch/internal/sqlhost"
 	"github.com/beaconwatch/beaconwatch/internal/table"
 )
@@ -83,7 +82,7 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	defer end(nil)
 	var in *instrument
 	host, err := sqlhost.New(sqlhost.Config{Name: extensionName, Version: version, Logger: log,
-		Around: func(run func()) { in.answering.Do(run) }})
+		Around: func(run func()) { in.answering.Count(run) }})
 	if err != nil {
 		return err
 	}
@@ -96,7 +95,7 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	}
 	in.restore(cfg.StateDir)
 	in.registration = reg.registration
-	reg.plugins = in.plugins
+	reg.plugins, reg.encode = in.plugins, in.answering.Begin
 	for _, p := range in.plugins {
 		if err := host.RegisterTable(p); err != nil {
 			return err
@@ -139,7 +138,7 @@ func (s *serve) relay(ctx context.Context, cfg config.Config, log *slog.Logger) 
 	}
 	reg := s.registrar(log)
 	for _, p := range table.All(table.Deps{}) {
-		reg.plugins = append(reg.plugins, guard(&relayed{Table: p, socket: socket, timeout: tableTimeout}, &governor.Meter{},
+		reg.plugins = append(reg.plugins, guard(&relayed{Table: p, socket: socket, timeout: tableTimeout}, freely,
 			func(err error) { log.Error("relay", "error", err) }))
 	}
 	log.Info("a sensor is already running here: relaying its tables", "listen_socket", socket)
@@ -148,5 +147,6 @@ func (s *serve) relay(ctx context.Context, cfg config.Config, log *slog.Logger) 
 
 func (s *serve) registrar(log *slog.Logger) *registrar {
 	return &registrar{socket: s.socket, log: log,
-		timeout: time.Duration(s.timeout) * time.Second, interval: time.Duration(s.interval) * time.Second}
+		timeout: time.Duration(s.timeout) * time.Second, interval: time.Duration(s.interval) * time.Second,
+		encode: func() func() { return func() {} }}
 }

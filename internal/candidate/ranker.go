@@ -56,6 +56,7 @@ type Ranker struct {
 	by        map[uint64]*Candidate
 	standings map[uint64]*standing
 	grader    grader
+	halvings  atomic.Int32 // of how often it refreshes
 	current   atomic.Pointer[Snapshot]
 }
 
@@ -85,10 +86,16 @@ func New(c Config) (*Ranker, error) {
 // Snapshot returns the newest ranking.
 func (r *Ranker) Snapshot() *Snapshot { return r.current.Load() }
 
+// Ease has Run refresh half as often, so many times over. Nothing is lost: what changed meanwhile is ranked later.
+func (r *Ranker) Ease(halvings int) { r.halvings.Store(int32(halvings)) }
+
 // Run refreshes until ctx ends.
 func (r *Ranker) Run(ctx context.Context) error {
-	for pulse.Wait(ctx, r.config.Every) {
-		r.Refresh()
+	for passed := 1; pulse.Wait(ctx, r.config.Every); passed++ {
+		if passed >= 1<<r.halvings.Load() {
+			passed = 0
+			r.Refresh()
+		}
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package candidate
 
 import (
+	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/history"
+	"github.com/beaconwatch/beaconwatch/internal/inventory"
 	"github.com/beaconwatch/beaconwatch/internal/send"
 )
 
@@ -89,4 +92,32 @@ func within(t *testing.T, done <-chan struct{}, otherwise string) {
 	case <-time.After(10 * time.Second):
 		t.Fatal(otherwise)
 	}
+}
+
+func TestRankingGivesWayByHalves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := history.New(history.Config{})
+		require.NoError(t, err)
+		rules, err := inventory.Load(inventory.Files{})
+		require.NoError(t, err)
+		var refreshes atomic.Int32
+		ranker, err := New(Config{Store: store, Grading: Grading{Inventory: func() *inventory.Set { // once a refresh
+			refreshes.Add(1)
+			return rules
+		}}})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- ranker.Run(ctx) }()
+		time.Sleep(time.Second / 2) // between two ticks
+		for i, want := range []int32{80, 40, 20, 10, 80} {
+			ranker.Ease(i % 4)
+			time.Sleep(8 * time.Second) // until the next is due
+			before := refreshes.Load()
+			time.Sleep(80 * time.Second)
+			require.Equal(t, want, refreshes.Load()-before, "after %d halvings", i%4)
+		}
+		cancel()
+		require.NoError(t, <-ended)
+	})
 }

@@ -43,6 +43,8 @@ type Config struct {
 	// period follows from that but is never below SamplePeriod.
 	CPUBudget    float64  `yaml:"cpu_budget" json:"cpu_budget"`
 	SamplePeriod Duration `yaml:"sample_period" json:"sample_period"`
+	// SQLCPUBudget is the share of one core for answering questions. Beyond it answers come later, by a second at most.
+	SQLCPUBudget float64 `yaml:"sql_cpu_budget" json:"sql_cpu_budget"`
 	// Bounds of the history.
 	MaxPairs  int      `yaml:"max_pairs" json:"max_pairs"`
 	MaxBursts int      `yaml:"max_bursts" json:"max_bursts"`
@@ -83,8 +85,9 @@ func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 // Default is the configuration without a file. Paths depend on who runs the sensor and are filled in by the caller.
 func Default() Config {
 	return Config{
-		InventoryDir: "/etc/beaconwatch/inventory.d", Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.02, SamplePeriod: Duration(100 * time.Millisecond),
-		MaxPairs: 10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
+		InventoryDir: "/etc/beaconwatch/inventory.d", Include: []string{}, Level: "L3", MaxNetNamespaces: 128, CPUBudget: 0.02, SQLCPUBudget: 0.01,
+		SamplePeriod: Duration(100 * time.Millisecond),
+		MaxPairs:     10_000, MaxBursts: 512, Retention: Duration(7 * 24 * time.Hour),
 		CheckpointInterval: Duration(5 * time.Minute), MemoryLimitMiB: 90,
 		Redact: "common", DNSNames: "on", LogLevel: "info",
 	}
@@ -157,6 +160,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("max_net_namespaces is %d, it must be 0 to 4096", c.MaxNetNamespaces)
 	case !(c.CPUBudget > 0 && c.CPUBudget <= 1):
 		return fmt.Errorf("cpu_budget is %g, it must be above 0 and at most 1 (of one core)", c.CPUBudget)
+	case !(c.SQLCPUBudget > 0 && c.SQLCPUBudget <= 1):
+		return fmt.Errorf("sql_cpu_budget is %g, it must be above 0 and at most 1 (of one core)", c.SQLCPUBudget)
 	case c.SamplePeriod < Duration(time.Millisecond) || c.SamplePeriod > Duration(time.Minute):
 		return fmt.Errorf("sample_period is %s, it must be between 1ms and 1m", time.Duration(c.SamplePeriod))
 	case c.MaxPairs < 10 || c.MaxPairs > 1_000_000:

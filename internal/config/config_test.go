@@ -58,6 +58,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		{"not a number", "threshold: .nan\n", nil, "threshold is NaN"},
 		{"class", "include: [internet]\n", nil, `include names "internet"`},
 		{"level", "level: L9\n", nil, `level is "L9", it must be L3, L2, L1, L0 or proc`},
+		{"SQL budget", "sql_cpu_budget: 0\n", nil, "sql_cpu_budget is 0, it must be above 0 and at most 1 (of one core)"},
 		{"namespaces", "max_net_namespaces: -1\n", nil, "max_net_namespaces is -1, it must be 0 to 4096"},
 		{"redact", "redact: maybe\n", nil, `redact is "maybe"`},
 		{"DNS names", "dns_names: maybe\n", nil, `dns_names is "maybe", it must be on or off`},

@@ -27,8 +27,8 @@ type Config struct {
 	Budget float64
 	// Parts give way in this order.
 	Parts []Part
-	// Aside is the CPU time so far that has a budget of its own. May be nil.
-	Aside func() time.Duration
+	// Aside is work that has a budget of its own; its part of what the garbage collector takes is put down to it. May be nil.
+	Aside *Allowance
 	// Every is the time between looks, default 1 s. Window is for how long what is not taken can be saved up, default 20 s; a
 	// debt is held against what comes later for a quarter of it. The start of the process is forgiven.
 	Every, Window time.Duration
@@ -36,10 +36,10 @@ type Config struct {
 
 // Stats is what a Governor knows.
 type Stats struct {
-	// Share of one core that was taken of late, what is aside left out. Aside is the CPU time of the latter, with its part of what
-	// the garbage collector took.
-	Share float64
-	Aside time.Duration
+	// Share of one core that was taken of late, what is aside left out, and AsideShare that of the latter. Aside is the CPU time of
+	// it, with its part of what the garbage collector took.
+	Share, AsideShare float64
+	Aside             time.Duration
 	// GivesWay are the names of the parts that give way now, GaveWay for how long any did.
 	GivesWay []string
 	GaveWay  time.Duration
@@ -65,9 +65,6 @@ func New(c Config) (*Governor, error) {
 	}
 	if c.Window == 0 {
 		c.Window = 20 * time.Second
-	}
-	if c.Aside == nil {
-		c.Aside = func() time.Duration { return 0 }
 	}
 	if !(c.Budget > 0 && c.Budget <= 1) || len(c.Parts) == 0 || c.Every < 0 || c.Window < c.Every {
 		return nil, errors.New("governor: a budget in (0, 1], parts, and a window no shorter than the time between looks are required")
@@ -108,6 +105,9 @@ func (g *Governor) look(now time.Time, spent usage) {
 		return
 	}
 	cost, aside := spent.since(g.spent)
+	if g.config.Aside != nil {
+		g.config.Aside.charge(max(aside-(spent.aside-g.spent.aside), 0))
+	}
 	g.at, g.spent = now, spent
 	earned := time.Duration(g.config.Budget * float64(passed))
 	g.credit = min(max(g.credit+earned-cost, -g.most()/4), g.most())
@@ -120,7 +120,7 @@ func (g *Governor) look(now time.Time, spent usage) {
 	case g.quiet > 1 || cost < earned/2:
 		g.move(-1)
 	}
-	g.note(passed, float64(cost)/float64(passed), aside, before > 0)
+	g.note(passed, cost, aside, before > 0)
 }
 
 // move changes what the part does whose turn it is.
@@ -137,8 +137,8 @@ func (g *Governor) move(by int) {
 	}
 }
 
-// note publishes. The share is smoothed over the window.
-func (g *Governor) note(passed time.Duration, share float64, aside time.Duration, gaveWay bool) {
+// note publishes. Shares are smoothed over the window.
+func (g *Governor) note(passed, cost, aside time.Duration, gaveWay bool) {
 	var names []string
 	first := 0
 	for _, p := range g.config.Parts {
@@ -149,7 +149,9 @@ func (g *Governor) note(passed time.Duration, share float64, aside time.Duration
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.stats.Share += (share - g.stats.Share) * min(float64(passed)/float64(g.config.Window), 1)
+	weight := min(float64(passed)/float64(g.config.Window), 1)
+	g.stats.Share += (float64(cost)/float64(passed) - g.stats.Share) * weight
+	g.stats.AsideShare += (float64(aside)/float64(passed) - g.stats.AsideShare) * weight
 	g.stats.Aside += aside
 	g.stats.GivesWay = names
 	if gaveWay {

@@ -27,11 +27,18 @@ type Meter struct {
 
 // Do does work, on one thread, whose CPU time is counted when it ends. Goroutines that it starts are not.
 func (m *Meter) Do(work func()) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	began := clock(unix.CLOCK_THREAD_CPUTIME_ID)
-	defer func() { m.spent.Add(int64(clock(unix.CLOCK_THREAD_CPUTIME_ID) - began)) }()
+	defer m.begin()()
 	work()
+}
+
+// begin has what this goroutine does from now on counted when end is called on it.
+func (m *Meter) begin() (end func()) {
+	runtime.LockOSThread()
+	began := clock(unix.CLOCK_THREAD_CPUTIME_ID)
+	return func() {
+		m.spent.Add(int64(clock(unix.CLOCK_THREAD_CPUTIME_ID) - began))
+		runtime.UnlockOSThread()
+	}
 }
 
 // Spent is the CPU time of all work that has ended.

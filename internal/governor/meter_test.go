@@ -49,9 +49,10 @@ func TestMeterCountsWorkThatPanics(t *testing.T) {
 // Meter counts does not matter.
 func TestRunHoldsARealProcess(t *testing.T) {
 	const budget, attempts = 0.1, 5
-	var aside Meter
+	aside, err := NewAllowance(1, time.Hour, time.Second)
+	require.NoError(t, err)
 	var halvings atomic.Int32
-	g, err := New(Config{Budget: budget, Aside: aside.Spent, Every: 50 * time.Millisecond, Window: 500 * time.Millisecond,
+	g, err := New(Config{Budget: budget, Aside: aside, Every: 50 * time.Millisecond, Window: 500 * time.Millisecond,
 		Parts: []Part{{Name: "burner", Depth: 6, Ease: func(n int) { halvings.Store(int32(n)) }}}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -64,7 +65,7 @@ func TestRunHoldsARealProcess(t *testing.T) {
 	burn := func(d time.Duration) (share float64) {
 		began, before := time.Now(), Process()-aside.Spent()
 		for time.Since(began) < d {
-			aside.Do(func() { spin(2 * time.Millisecond) })
+			aside.Count(func() { spin(2 * time.Millisecond) })
 			var burner Meter
 			burner.Do(func() { spin(time.Duration(math.Ldexp(4e6, -int(halvings.Load())))) })
 			time.Sleep(4 * time.Millisecond)

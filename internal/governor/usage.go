@@ -13,9 +13,14 @@ type usage struct {
 }
 
 func (g *Governor) usage() usage {
+	u := usage{process: Process()}
+	if g.config.Aside != nil {
+		u.aside = g.config.Aside.Spent()
+	}
 	sample := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	metrics.Read(sample)
-	return usage{Process(), g.config.Aside(), time.Duration(sample[0].Value.Float64() * float64(time.Second))}
+	u.collector = time.Duration(sample[0].Value.Float64() * float64(time.Second))
+	return u
 }
 
 // since divides what was used since then. The collector's part is put down to either in proportion to what it took itself:

@@ -46,8 +46,9 @@ type Config struct {
 	MaxExtensions int
 	// NoDefaultIndex leaves columns without options unindexed, as osquery's --extensions_default_index=false does.
 	NoDefaultIndex bool
-	// Around is called with each statement and must run it, once and on the same goroutine, for instance to measure it.
-	// Default: it is run. The calls of tables that it makes are not on that goroutine.
+	// Around is called with each exchange of a client of Serve, from waiting for a request to having sent the answer, and must run
+	// it, once and on the same goroutine, for instance to measure it. Default: it is run. The calls of tables that it makes are
+	// not on that goroutine.
 	Around func(run func())
 	// Logger receives registrations and dropped extensions. Default: discarded.
 	Logger *slog.Logger

@@ -97,7 +97,9 @@ func (h *Host) converse(ctx context.Context, processor thrift.TProcessor, conn n
 	protocol := newProtocol(bounded.watchable())
 	for ctx.Err() == nil {
 		bounded.left = maxRequestBytes
-		more, err := processor.Process(ctx, protocol, protocol)
+		var more bool
+		var err error
+		h.config.Around(func() { more, err = processor.Process(ctx, protocol, protocol) })
 		var unknown thrift.TApplicationException
 		if errors.As(err, &unknown) && unknown.TypeId() == thrift.UNKNOWN_METHOD {
 			continue

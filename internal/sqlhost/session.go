@@ -60,7 +60,7 @@ func (h *Host) withSession(ctx context.Context, f func(context.Context, *session
 	if err != nil {
 		return err
 	}
-	h.config.Around(func() { err = s.protect(ctx, f) })
+	err = s.protect(ctx, f)
 	if ctx.Err() != nil && err != nil {
 		err = context.Cause(ctx)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	osquerygo "github.com/osquery/osquery-go"
 	"github.com/osquery/osquery-go/plugin/table"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -191,28 +192,39 @@ func TestNewRefusesNegativeBounds(t *testing.T) {
 	require.ErrorContains(t, err, "negative")
 }
 
-// TestAround: what is around a statement sees what SQLite does for it, for it is done on the same thread.
+// TestAround: what is around an exchange sees what SQLite does for it and what it takes to send the rows, for both are done on the
+// same thread.
 func TestAround(t *testing.T) {
-	var spent []int64
-	now := func() int64 {
+	spent := make(chan time.Duration, 8)
+	now := func() time.Duration {
 		var ts unix.Timespec
 		require.NoError(t, unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts))
-		return ts.Nano()
+		return time.Duration(ts.Nano())
 	}
 	h := newHost(t, Config{Around: func(run func()) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		began := now()
 		run()
-		spent = append(spent, now()-began)
+		spent <- now() - began
 	}})
-	for _, n := range []string{"1", "300000"} {
-		_, rows, err := h.Query(t.Context(), "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < "+n+") SELECT count(*) FROM c")
+	socket, _ := serve(t, h)
+	client, err := osquerygo.NewClient(socket, 5*time.Second)
+	require.NoError(t, err)
+	defer client.Close()
+	const numbers = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < %d) SELECT %s FROM c"
+	for _, c := range []struct {
+		sql   string
+		rows  int
+		least time.Duration // a row takes more than a few nanoseconds, and to send it takes as long
+	}{{"SELECT 1", 1, 0}, {fmt.Sprintf(numbers, 300_000, "count(*)"), 1, 5 * time.Millisecond}, {fmt.Sprintf(numbers, 50_000, "x"), 50_000, 5 * time.Millisecond}} {
+		rows, err := client.QueryRows(c.sql)
 		require.NoError(t, err)
-		require.Equal(t, [][]string{{n}}, rows)
+		require.Len(t, rows, c.rows)
+		require.GreaterOrEqual(t, <-spent, c.least, c.sql)
 	}
-	_, _, err := h.Query(t.Context(), "SELECT nothing")
+	_, err = client.QueryRows("SELECT nothing")
 	require.Error(t, err)
-	require.Len(t, spent, 3)
-	require.Greater(t, spent[1], int64(5*time.Millisecond), "a row takes more than a few nanoseconds")
+	<-spent
+	require.Empty(t, spent, "one each")
 }

@@ -48,8 +48,12 @@ func beaconSensorStatus(d Deps) Table {
 		bigint("query_time", "CPU time among user_time and system_time that answering questions took, with its part of garbage collection, in milliseconds"),
 		double("cpu_share", "Share of one core taken of late, answering questions left out"),
 		double("cpu_budget", "What cpu_share may be in the long run"),
-		text("gives_way", "What gives way at present to keep within cpu_budget, in this order: sampling (its period), namespaces (samples of others than the sensor's own), enrichment, owners (look-ups of them); empty if nothing. Destroy notices never do"),
+		text("gives_way", "What gives way at present to keep within cpu_budget, in this order: sampling (its period), namespaces (samples of others than the sensor's own), enrichment, ranking (every 8 s instead of every second at last), owners (look-ups of them); empty if nothing. Destroy notices never do"),
 		bigint("gave_way_time", "For how long anything gave way, in milliseconds"),
+		double("sql_cpu_share", "Share of one core that answering questions took of late"),
+		double("sql_cpu_budget", "What sql_cpu_share may be in the long run: beyond it each table is made up to a second later"),
+		bigint("sql_delays", "Times a table was made later to keep within sql_cpu_budget"),
+		bigint("sql_delay_time", "How much later altogether, in milliseconds"),
 		text("osquery_socket", "Socket of the osquery that has these tables from the sensor itself; empty if none has, or through a relay"),
 		bigint("reconnects", "Times the sensor has registered with osquery again"),
 		text("role", "Role of this host, from the configuration"),
@@ -112,6 +116,10 @@ func beaconSensorStatus(d Deps) Table {
 		r.Float("cpu_budget", h.CPUBudget, 4)
 		r.Set("gives_way", strings.Join(h.GivesWay, ","))
 		r.Int("gave_way_time", millis(h.GaveWay))
+		r.Float("sql_cpu_share", h.SQLCPUShare, 4)
+		r.Float("sql_cpu_budget", h.SQLCPUBudget, 4)
+		r.Int("sql_delays", int64(h.SQLDelays))
+		r.Int("sql_delay_time", millis(h.SQLDelay))
 		epochSeconds(r, "checkpoint_time", h.Checkpoint)
 		r.Int("purges", int64(h.Purges))
 		r.Set("coverage_run", clean(h.CoverageRun))

@@ -55,6 +55,11 @@ type Host struct {
 	CPUShare, CPUBudget float64
 	GivesWay            []string
 	GaveWay             time.Duration
+	// SQLCPUShare is the share of one core that answering questions takes of late, SQLCPUBudget what it may; SQLDelays are the
+	// tables that were made later for it, SQLDelay by how much altogether.
+	SQLCPUShare, SQLCPUBudget float64
+	SQLDelays                 uint64
+	SQLDelay                  time.Duration
 	// OsquerySocket is that of the osquery which has the tables now, Reconnects how often they had to be registered again.
 	OsquerySocket string
 	Reconnects    uint64

@@ -11,8 +11,8 @@ import (
 	"github.com/osquery/osquery-go/gen/osquery"
 )
 
-// bufferSize is that of a connection's buffers. Without them each value is a system call.
-const bufferSize = 64 << 10
+// BufferSize is that of a connection's buffers. Without them each value is a system call.
+const BufferSize = 64 << 10
 
 // Server is an extension registered with an osquery: it answers ping, call and shutdown at the socket where osquery looks for it.
 // osquery-go's server does the same, but only with a map for each row.
@@ -24,9 +24,13 @@ type Server struct {
 }
 
 // Register registers the tables as one extension with the osquery that client talks to, whose own socket is at socket. Stop the
-// server, whether it was ever served or not. The client stays the caller's.
+// server, whether it was ever served or not. The client stays the caller's. transports make those of the server's connections,
+// with buffers of BufferSize if it is nil.
 func Register(ctx context.Context, client *osquerygo.ExtensionManagerClient, socket string, info *osquery.InternalExtensionInfo,
-	tables ...osquerygo.OsqueryPlugin) (*Server, error) {
+	transports thrift.TTransportFactory, tables ...osquerygo.OsqueryPlugin) (*Server, error) {
+	if transports == nil {
+		transports = thrift.NewTBufferedTransportFactory(BufferSize)
+	}
 	s := &Server{client: client, tables: map[string]osquerygo.OsqueryPlugin{}}
 	routes := osquery.ExtensionRouteTable{}
 	for _, t := range tables {
@@ -47,7 +51,7 @@ func Register(ctx context.Context, client *osquerygo.ExtensionManagerClient, soc
 	AnswerCalls(processor, s.answer)
 	s.server = thrift.NewTSimpleServer4(processor,
 		thrift.NewTServerSocketFromAddrTimeout(&net.UnixAddr{Name: fmt.Sprintf("%s.%d", socket, s.uuid), Net: "unix"}, 0),
-		thrift.NewTBufferedTransportFactory(bufferSize), thrift.NewTBinaryProtocolFactoryConf(nil))
+		transports, thrift.NewTBinaryProtocolFactoryConf(nil))
 	s.server.SetLogContext(context.WithoutCancel(ctx))
 	if err := s.server.Listen(); err != nil {
 		return nil, errors.Join(fmt.Errorf("wire: %w", err), s.deregister(ctx))

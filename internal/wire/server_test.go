@@ -73,7 +73,7 @@ func scene(t *testing.T) (host *sqlhost.Host, client *osquerygo.ExtensionManager
 
 // start registers and serves tables as the extension e.
 func start(t *testing.T, client *osquerygo.ExtensionManagerClient, socket string, tables ...osquerygo.OsqueryPlugin) (s *wire.Server, served chan error) {
-	s, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e", Version: "1"}, tables...)
+	s, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e", Version: "1"}, nil, tables...)
 	require.NoError(t, err)
 	served = make(chan error, 1)
 	go func() { served <- s.Serve() }()
@@ -193,12 +193,12 @@ func TestServerSurvivesRubbish(t *testing.T) {
 func TestRegisterIsRefused(t *testing.T) {
 	_, client, socket := scene(t)
 	first, _ := start(t, client, socket, numbers("numbers", three))
-	_, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e"}, numbers("others", three))
+	_, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e"}, nil, numbers("others", three))
 	require.ErrorContains(t, err, "Duplicate extension registered")
-	_, err = wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "f"}, logger.NewPlugin("l", nil))
+	_, err = wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "f"}, nil, logger.NewPlugin("l", nil))
 	require.ErrorContains(t, err, "l is a logger, not a table")
 	require.NoError(t, first.Stop(t.Context()))
-	second, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e"}, numbers("others", three))
+	second, err := wire.Register(t.Context(), client, socket, &osquery.InternalExtensionInfo{Name: "e"}, nil, numbers("others", three))
 	require.NoError(t, err)
 	require.NoError(t, second.Stop(t.Context())) // never served
 	require.Eventually(t, func() bool { return len(socketsBeside(t, socket)) == 0 }, patience, 5*time.Millisecond)
@@ -207,7 +207,7 @@ func TestRegisterIsRefused(t *testing.T) {
 // TestRegisterTakesBackWhatItCannotServe: the manager's socket is named where no directory is.
 func TestRegisterTakesBackWhatItCannotServe(t *testing.T) {
 	_, client, socket := scene(t)
-	_, err := wire.Register(t.Context(), client, socket+"/nowhere", &osquery.InternalExtensionInfo{Name: "e"}, numbers("numbers", three))
+	_, err := wire.Register(t.Context(), client, socket+"/nowhere", &osquery.InternalExtensionInfo{Name: "e"}, nil, numbers("numbers", three))
 	require.Error(t, err)
 	list, err := client.Extensions()
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func usageOf(t require.TestingT, s *sensor) usage {
 // connections that end, which is every byte. When they have gone it comes back. It runs alone.
 func TestTheSensorKeepsToItsBudgetAsAWhole(t *testing.T) {
 	const budget, attempts = 0.006, 3
-	const order = "sampling,namespaces,enrichment,owners"
+	const order = "sampling,namespaces,enrichment,ranking,owners"
 	host, outside := network(t)
 	s, began := newSensor(t, host, "--cpu_budget", "0.006"), time.Now()
 	holder := newActor(t, host, "holder").play(t, "holder", crowd{Address: sink(t, outside, public4), Count: 1000})

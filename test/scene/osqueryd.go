@@ -63,7 +63,7 @@ func (o *Osqueryd) Extend(t testing.TB, deps table.Deps) (end func()) {
 	for _, one := range table.All(deps) {
 		plugins = append(plugins, one)
 	}
-	server, err := wire.Register(t.Context(), client, o.socket, &gen.InternalExtensionInfo{Name: "beaconwatch"}, plugins...)
+	server, err := wire.Register(t.Context(), client, o.socket, &gen.InternalExtensionInfo{Name: "beaconwatch"}, nil, plugins...)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()

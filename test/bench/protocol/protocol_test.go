@@ -77,7 +77,7 @@ func ours(t testing.TB, socket string, tables []table.Table) {
 	for _, p := range tables {
 		plugins = append(plugins, p)
 	}
-	server, err := wire.Register(t.Context(), client, socket, &gen.InternalExtensionInfo{Name: "beaconwatch"}, plugins...)
+	server, err := wire.Register(t.Context(), client, socket, &gen.InternalExtensionInfo{Name: "beaconwatch"}, nil, plugins...)
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
