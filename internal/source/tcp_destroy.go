@@ -125,11 +125,25 @@ func (t *TCP) destroyed(s *sockdiag.Socket, at span) {
 	if t.decide(c, s) != outbound {
 		return
 	}
-	t.announce(c, s, at)
-	t.report(c, s, at)
+	if c == &t.scratch {
+		t.tell(c, s, at)
+	} else {
+		t.announce(c, s, at)
+		t.report(c, s, at)
+	}
 	if !c.ended {
 		t.finish(c, send.Send{Kind: send.Close, Received: c.takeReceived(i)}, at.to.now)
 	}
+}
+
+// tell announces and reports a connection that no reading saw. When it was opened is known to the distance of two passes at best,
+// but when it sent often exactly, so that goes first: an open so vague would join the check-in before.
+func (t *TCP) tell(c *connection, s *sockdiag.Socket, at span) {
+	known := c.known
+	t.report(c, s, at)
+	c.known, known = known, c.known
+	t.announce(c, s, at)
+	c.known = known
 }
 
 // unseen returns the connection of a socket that no reading saw; nil if it was none, or one of before our time.

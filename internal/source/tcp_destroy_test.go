@@ -36,7 +36,7 @@ func TestWhatTheLastWordOnAnUnseenSocketTells(t *testing.T) {
 		{"reset by its own program", sockdiag.TCPInfo{SinceSent: 40 * time.Millisecond}, 0,
 			[]send.Kind{send.Open, send.Close}, 0},
 		{"short and complete", sockdiag.TCPInfo{BytesSent: 10, BytesAcked: 12, DataSegsOut: 1, Delivered: 3, SegsOut: 4,
-			SegsIn: 3, SinceSent: 40 * time.Millisecond}, 443, []send.Kind{send.Open, send.Data, send.Close}, 0},
+			SegsIn: 3, SinceSent: 40 * time.Millisecond}, 443, []send.Kind{send.Data, send.Open, send.Close}, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,6 +54,24 @@ func TestWhatTheLastWordOnAnUnseenSocketTells(t *testing.T) {
 				require.Positive(t, one.Within)
 			}
 		})
+	}
+}
+
+// However long ago the last pass was, check-ins of one segment that no reading saw are told apart: the first word on each is exact, and
+// what is vague about it comes later than that.
+func TestUnseenCheckInsAreExactWhereTheyCanBe(t *testing.T) {
+	r := newReader(10)
+	r.now = r.now.Add(time.Hour) // that long without a look
+	for cookie := range uint64(5) {
+		s := sockdiag.Socket{State: sockdiag.Closed, Cookie: cookie + 1, Local: netip.MustParseAddrPort("10.0.0.1:40000"),
+			Remote: netip.MustParseAddrPort("192.0.2.1:443"), Info: sockdiag.TCPInfo{Length: 280, PMTU: 1500, SendMSS: 1000, SendWindow: 10,
+				BytesSent: 10, BytesAcked: 12, DataSegsOut: 1, Delivered: 3, SegsOut: 4, SegsIn: 3, SinceSent: 40 * time.Millisecond, SinceReceived: never}}
+		got := r.last(s)
+		require.Equal(t, []send.Kind{send.Data, send.Open, send.Close}, kinds(got))
+		require.Less(t, got[0].Within, 50*time.Millisecond)
+		require.Greater(t, got[1].Within, 10*time.Minute)
+		require.Equal(t, got[0].At, got[1].At)
+		require.LessOrEqual(t, got[1].At, got[2].At)
 	}
 }
 
