@@ -95,7 +95,7 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	background = append(background, in.keeping(time.Duration(cfg.CheckpointInterval)), in.purging, in.recordUse, in.following(cfg.ListenSocket))
 	out := newLookout(cfg, func(s send.Socket) { resolver.Owner(s, 0) }, resolver.Glimpse)
 	in.namespaces = &namespaces{out: out, sensor: func() *sensor.Sensor { return in.sensor }}
-	memory, err := ceiling.New(ceiling.Config{Limit: int64(cfg.MemoryLimitMiB) << 20, Fit: store.Fit})
+	memory, err := ceiling.New(ceiling.Config{Limit: int64(cfg.MemoryLimitMiB) << 20, Fit: in.fit})
 	if err != nil {
 		return nil, err
 	}
@@ -153,6 +153,12 @@ func redactor(mode string) func(string) string {
 		}
 	}
 	return process.Redact
+}
+
+// fit has those who remember make do with the room there is.
+func (in *instrument) fit(room int) (gave, full bool) {
+	in.resolver.Hurry(room < 0)
+	return in.store.Fit(room)
 }
 
 // sweep forgets pairs past their retention now and then.

@@ -57,6 +57,7 @@ type Resolver struct {
 	unified bool
 	// halvings are how often Share is halved.
 	halvings atomic.Int32
+	hurry    atomic.Bool // see Hurry
 	// wake tells Run that a process awaits its description.
 	wake chan struct{}
 	// began is the origin of now.
@@ -114,6 +115,10 @@ func setDefault[T comparable](v *T, value T) {
 		*v = value
 	}
 }
+
+// Hurry has processes that have ended forgotten after keepKin instead of Config.KeepExited, as long as it is so: there is too little
+// memory for them.
+func (r *Resolver) Hurry(yes bool) { r.hurry.Store(yes) }
 
 // Ease halves the share of one core so many times.
 func (r *Resolver) Ease(halvings int) { r.halvings.Store(int32(halvings)) }

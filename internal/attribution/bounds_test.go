@@ -5,12 +5,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 )
 
 func TestSocketsAreBounded(t *testing.T) {
@@ -48,13 +50,13 @@ func TestForgottenSocketsGoFirst(t *testing.T) {
 func TestSocketsOfTheDeadAreForgotten(t *testing.T) {
 	table := sockets{limit: 1 << 20}
 	live, ended := &entry{}, &entry{exited: true, ended: 100}
-	for i := range uint64(4 * roomy) {
+	for i := range uint64(4 * shrink.Roomy) {
 		table.remember(socketKey{cookie: 1 + i}, socket{owner: ended})
 	}
 	table.remember(socketKey{cookie: 1 << 40}, socket{owner: live})
 	table.remember(socketKey{cookie: 1 << 41}, socket{})
 	table.expire(100)
-	require.Len(t, table.byKey, 4*roomy+2, "some time is left for what comes late")
+	require.Len(t, table.byKey, 4*shrink.Roomy+2, "some time is left for what comes late")
 	table.expire(101)
 	require.Len(t, table.byKey, 2)
 	require.Equal(t, 2, table.most, "the map is another one")
@@ -197,4 +199,28 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestWhoHasEndedIsForgottenInAHurry: while memory is short, processes that ended minutes ago go before their time, but for the last one
+// of each program.
+func TestWhoHasEndedIsForgottenInAHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProc(t)
+		r := resolver(t, Config{Root: p.root})
+		for _, s := range crowd(p, 64, 0) {
+			_, _, ok := r.Owner(s, 0)
+			require.True(t, ok)
+		}
+		for pid := range 64 {
+			p.end(int32(10 + pid))
+		}
+		e := newEnricher(r)
+		r.reap(e) // they have ended
+		time.Sleep(keepKin + time.Second)
+		r.reap(e)
+		require.Equal(t, 64, r.Stats().Processes)
+		r.Hurry(true)
+		r.reap(e)
+		require.Equal(t, 1, r.Stats().Processes)
+	})
 }

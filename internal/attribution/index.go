@@ -1,6 +1,9 @@
 package attribution
 
-import "github.com/beaconwatch/beaconwatch/internal/process"
+import (
+	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
+)
 
 // holder is a process seen to hold a socket.
 type holder struct {
@@ -22,7 +25,7 @@ type index struct {
 	// wanted is the socket looked for, which is noted even if another must go. full: sweeping has not made room for it.
 	wanted uint64
 	full   bool
-	most   int // see shrunk
+	most   int // see package shrink
 }
 
 // want begins a search for the socket.
@@ -83,7 +86,7 @@ func (x *index) sweep() {
 			delete(x.holders, inode)
 		}
 	}
-	x.holders = shrunk(x.holders, &x.most)
+	x.holders = shrink.Map(x.holders, &x.most)
 }
 
 // before reports whether a is preferred to b as the owner of a socket both hold: the older one, by start and then by PID,

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 )
 
 // entry is a process that owns or owned a socket. Guarded by Resolver.mu but for checked.
@@ -39,7 +40,7 @@ type processes struct {
 	text    int
 	evicted uint64
 	talks   uint64
-	most    [3]int // see shrunk
+	most    [3]int // see package shrink
 }
 
 // add remembers a process, which may have ended, or renews what is known of it, and makes room by forgetting others: those that ended first,
@@ -130,7 +131,7 @@ func (t *processes) expire(before, now int64) {
 }
 
 func (t *processes) shrink() {
-	t.byID, t.live, t.latest = shrunk(t.byID, &t.most[0]), shrunk(t.live, &t.most[1]), shrunk(t.latest, &t.most[2])
+	t.byID, t.live, t.latest = shrink.Map(t.byID, &t.most[0]), shrink.Map(t.live, &t.most[1]), shrink.Map(t.latest, &t.most[2])
 }
 
 // unlatest takes e from latest if it is there.

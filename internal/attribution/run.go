@@ -92,14 +92,19 @@ func (r *Resolver) reap(e *enricher) {
 			recheck = append(recheck, owner.id)
 		}
 	}
-	r.processes.expire(now-int64(r.config.KeepExited), now)
-	r.sockets.expire(now - int64(min(r.config.KeepExited, keepKin)))
+	kin := min(r.config.KeepExited, keepKin)
+	keep := r.config.KeepExited
+	if r.hurry.Load() {
+		keep = kin
+	}
+	r.processes.expire(now-int64(keep), now)
+	r.sockets.expire(now - int64(kin))
 	for pid, k := range r.lineage.byPID {
 		if k.ended == 0 && k.born < began && !there[pid] && whole {
 			r.lineage.end(k, began) // that was not reported, or taken back
 		}
 	}
-	r.lineage.expire(began - int64(min(r.config.KeepExited, keepKin)))
+	r.lineage.expire(began - int64(kin))
 	r.mu.Unlock()
 	for _, id := range recheck {
 		r.recheck(id, &e.buffer)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 )
 
 // recheckAfter is how long an owner known by something the kernel reuses (an inode, a PID) is trusted without looking
@@ -47,7 +48,7 @@ type sockets struct {
 	limit   int
 	byKey   map[socketKey]socket
 	evicted uint64
-	most    int // see shrunk
+	most    int // see package shrink
 }
 
 // remember keeps what is known of a socket. When memory is full another makes room: of a few picked at random one whose
@@ -88,7 +89,7 @@ func (t *sockets) expire(before int64) {
 			delete(t.byKey, key)
 		}
 	}
-	t.byKey = shrunk(t.byKey, &t.most)
+	t.byKey = shrink.Map(t.byKey, &t.most)
 }
 
 func (t *sockets) forget(key socketKey) { delete(t.byKey, key) }

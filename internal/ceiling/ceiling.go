@@ -25,17 +25,20 @@ const (
 	// collection.
 	steady = 0.02
 	// cycles is by how many collections room is judged, the least live of them: what a query took meanwhile is gone when the
-	// history is. patience is for how many looks the next one is waited for while there is too little room.
-	cycles   = 2
-	patience = 2
+	// history is. patience is for how many looks the next one is waited for after something was given up, forbearance while
+	// nothing can be, or more is wanted than there is room for: each costs.
+	cycles      = 2
+	patience    = 2
+	forbearance = 15
 )
 
 // Config of a Keeper. Limit and Fit are required.
 type Config struct {
 	// Limit is the ceiling in bytes.
 	Limit int64
-	// Fit is told by how many bytes more than now the heap may grow, negative for how much must be given up.
-	Fit func(room int)
+	// Fit is told by how many bytes more than now the heap may grow, negative for how much must be given up. It reports whether
+	// anything was, and whether more room would be taken at once.
+	Fit func(room int) (gave, full bool)
 	// Every is the time between looks. Default 1 s.
 	Every time.Duration
 }
@@ -48,7 +51,7 @@ type Keeper struct {
 	least   int64   // of those before it
 	cycle   uint64  // the latest of them
 	idle    int     // looks since then
-	pressed bool    // there was too little room
+	waits   int     // looks after which a collection is not waited for any longer, 0 for never
 }
 
 // Names of runtime/metrics, in the order of Keeper.samples.
@@ -96,7 +99,7 @@ func (k *Keeper) look() {
 	// a limit below what lives would have the collector run all the time, and free nothing
 	debug.SetMemoryLimit(max(allowed, k.least*5/4+overhead))
 	if cycle == k.cycle {
-		if k.idle++; k.pressed && k.idle >= patience {
+		if k.idle++; k.waits > 0 && k.idle >= k.waits {
 			runtime.GC()
 		}
 		return
@@ -108,8 +111,17 @@ func (k *Keeper) look() {
 	}
 	k.least = slices.Min(k.live)
 	room := int64(float64(allowed-overhead)*inUse) - k.least
-	k.live, k.pressed = k.live[:0], room < 0
-	if float64(max(room, -room)) > steady*float64(allowed) {
-		k.config.Fit(int(room))
+	k.live = k.live[:0]
+	if float64(max(room, -room)) <= steady*float64(allowed) {
+		k.waits = min(k.waits, 1) * forbearance // as it was, but there is no hurry
+		return
+	}
+	switch gave, full := k.config.Fit(int(room)); {
+	case gave:
+		k.waits = patience
+	case full || room < 0:
+		k.waits = forbearance
+	default:
+		k.waits = 0
 	}
 }

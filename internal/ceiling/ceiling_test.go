@@ -26,12 +26,14 @@ func (h *hoard) take() {
 	h.pieces = append(h.pieces, piece)
 }
 
-func (h *hoard) fit(room int) {
+func (h *hoard) fit(room int) (gave, full bool) {
 	h.told = append(h.told, room)
 	if over := (-room + 1<<20 - 1) >> 20; room < 0 {
 		clear(h.pieces[:min(over, len(h.pieces))])
 		h.pieces = h.pieces[min(over, len(h.pieces)):]
+		gave = true
 	}
+	return gave, false
 }
 
 func TestWhoTakesTheMostGivesWay(t *testing.T) {
@@ -57,24 +59,55 @@ func TestWhoTakesTheMostGivesWay(t *testing.T) {
 	require.Greater(t, len(h.pieces), 8, "no more than necessary")
 }
 
-func TestWhileThereIsTooLittleRoomItDoesNotWaitForACollection(t *testing.T) {
+// TestWhoIsWaitedForNeedsNoCollectionOfItsOwn: with little going on hardly anything is collected, and room is judged all the same: at once
+// where something was given up, less often where nothing can be or where more would be taken, and not at all where nobody asks.
+func TestWhoIsWaitedForNeedsNoCollectionOfItsOwn(t *testing.T) {
 	defer debug.SetMemoryLimit(math.MaxInt64)
-	h := &hoard{}
-	k, err := New(Config{Limit: 8 << 20, Fit: h.fit}) // less than there is already
-	require.NoError(t, err)
-	for range cycles {
-		runtime.GC()
-		k.look()
+	const little, much = 8 << 20, 1 << 40
+	for name, c := range map[string]struct {
+		limit      int64
+		gave, full bool
+		from, to   int // looks until it is told again; 0 for never
+	}{
+		"gave up":             {little, true, false, 1, cycles * (patience + 1)},
+		"has nothing to give": {little, false, false, 1 + cycles*(patience+1), cycles * (forbearance + 1)}, // its limit may bring some about
+		"would take more":     {much, false, true, cycles * forbearance, cycles * (forbearance + 1)},
+		"has enough":          {much, false, false, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := 0
+			k, err := New(Config{Limit: c.limit, Fit: func(room int) (bool, bool) {
+				require.Equal(t, c.limit == much, room > 0)
+				told++
+				return c.gave, c.full
+			}})
+			require.NoError(t, err)
+			for range cycles {
+				runtime.GC()
+				k.look()
+			}
+			require.Equal(t, 1, told)
+			debug.SetGCPercent(-1) // none but those that are asked for
+			defer debug.SetGCPercent(100)
+			looks := 0
+			for ; told == 1 && looks < 3*cycles*forbearance; looks++ {
+				k.look()
+				if c.limit == little {
+					debug.SetMemoryLimit(math.MaxInt64)
+				}
+			}
+			if c.to == 0 {
+				require.Equal(t, 1, told)
+				return
+			}
+			require.GreaterOrEqual(t, looks, c.from)
+			require.LessOrEqual(t, looks, c.to)
+		})
 	}
-	require.Negative(t, h.told[0])
-	for range cycles * (patience + 1) {
-		k.look()
-	}
-	require.Greater(t, len(h.told), 1)
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	k, err := New(Config{Limit: 1 << 40, Fit: func(int) {}, Every: time.Millisecond})
+	k, err := New(Config{Limit: 1 << 40, Fit: func(int) (bool, bool) { return false, false }, Every: time.Millisecond})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)

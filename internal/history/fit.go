@@ -15,23 +15,30 @@ const (
 
 // Fit has the store take room bytes more than it does now, or as many less if room is negative, as far as its configuration
 // allows. Less, it gives up the older half of long series first, then flows beyond one a pair, the least recently used first, then
-// the pairs with the least evidence.
-func (s *Store) Fit(room int) {
+// the pairs with the least evidence. It reports whether it gave anything up, and whether it is full: at a bound below that of its
+// configuration, so that with more room it would hold more.
+func (s *Store) Fit(room int) (gave, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.shrinkMaps()
+	defer s.shrinkMaps()
+	before := s.stats
+	full = len(s.pairs) >= s.maxPairs && s.maxPairs < s.config.MaxPairs
 	want := -room - s.trim(-room, nil)
 	for ; want > 0 && len(s.flows) > max(len(s.pairs), s.config.MaxFlows/least); want -= flowCost {
 		s.evictFlow()
 	}
 	for want > 0 && len(s.pairs) > s.config.MaxPairs/least {
-		before := s.bytes
+		held := s.bytes
 		s.evict(nil)
-		want -= before - s.bytes + pairCost
+		want -= held - s.bytes + pairCost
 	}
+	gave = s.stats != before
 	room = max(room, 0)
 	s.maxBytes = min(max(s.bytes+room, s.config.MaxBytes/least), s.config.MaxBytes)
 	s.maxPairs = min(max(len(s.pairs)+room/pairCost, s.config.MaxPairs/least, 1), s.config.MaxPairs)
 	s.maxFlows = min(max(len(s.flows)+room/flowCost, s.maxPairs, s.config.MaxFlows/least), s.config.MaxFlows)
+	return gave, full
 }
 
 // trim halves series that are longer than kept, the longest first and suspicious ones last, until so many bytes are free, and

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -113,4 +114,49 @@ func TestAFloodUnderPressureDoesNotFlushABeacon(t *testing.T) {
 		s.Fit(-100_000)
 	}
 	require.GreaterOrEqual(t, lengths(s)["/beacon"], kept)
+}
+
+// TestWhatIsForgottenTakesNoRoom: after a flood a store is about as large as one that never knew more than what is left.
+func TestWhatIsForgottenTakesNoRoom(t *testing.T) {
+	const pairs, few = 16 << 10, 256
+	fill := func(n int) *Store {
+		s := newStore(t, Config{MaxPairs: pairs, MaxFlows: pairs})
+		for p := range n {
+			s.Record(keyOf(fmt.Sprintf("/p/%d", p)), process.ID{PID: int32(p + 1)}, data("192.0.2.1:443", time.Duration(p)*time.Second, 1))
+		}
+		return s
+	}
+	live := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc)
+	}
+	before := live()
+	fresh := fill(few)
+	small := live() - before
+	before = live()
+	flooded := fill(pairs)
+	full := live() - before
+	for range 3 {
+		flooded.Fit(-full)
+	}
+	require.Equal(t, pairs/least, flooded.Stats().Pairs)
+	left := live() - before
+	t.Logf("%d pairs take %d KiB, %d left of them %d KiB; %d that were never more %d KiB", pairs, full>>10, pairs/least, left>>10, few, small>>10)
+	require.Less(t, left/(pairs/least), 2*small/few, "for each pair")
+	runtime.KeepAlive([]*Store{fresh, flooded})
+}
+
+func TestFitTellsWhetherItWouldTakeMore(t *testing.T) {
+	s := crowded(t, 16, 64)
+	gave, full := s.Fit(1 << 30)
+	require.Equal(t, [2]bool{}, [2]bool{gave, full}, "it may have all that is configured")
+	gave, _ = s.Fit(-8 * pairCost)
+	require.True(t, gave)
+	_, full = s.Fit(pairCost)
+	require.True(t, full, "what is left is all it may have")
+	_, full = s.Fit(1 << 30)
+	require.False(t, full, "there is room for one more")
+	require.Equal(t, 16, s.Stats().MaxPairs)
 }

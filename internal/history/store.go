@@ -11,6 +11,7 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/process"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 )
 
 // Config bounds a Store. Zero fields take the defaults.
@@ -70,6 +71,7 @@ type Store struct {
 	maxBytes int // of all rings now, see Fit
 	maxPairs int
 	maxFlows int
+	most     [6]int // entries of the maps above, see package shrink
 	stats    Stats
 }
 
@@ -93,6 +95,13 @@ func New(c Config) (*Store, error) {
 	}
 	return &Store{config: c, programs: map[Key]*program{}, pairs: map[pairKey]*pair{}, byID: map[uint64]*pair{}, allByID: map[uint64]*program{},
 		flows: map[flowKey]*flow{}, byPID: map[int32][]*flow{}, maxBytes: c.MaxBytes, maxPairs: c.MaxPairs, maxFlows: c.MaxFlows}, nil
+}
+
+// shrinkMaps gives back the room of what was forgotten.
+func (s *Store) shrinkMaps() {
+	s.programs, s.allByID = shrink.Map(s.programs, &s.most[0]), shrink.Map(s.allByID, &s.most[1])
+	s.pairs, s.byID = shrink.Map(s.pairs, &s.most[2]), shrink.Map(s.byID, &s.most[3])
+	s.flows, s.byPID = shrink.Map(s.flows, &s.most[4]), shrink.Map(s.byPID, &s.most[5])
 }
 
 // Record files one send of process id, which is an instance of key. It allocates only when a pair, a process or a ring is
@@ -227,6 +236,7 @@ func (s *Store) unmark(p *pair) {
 	if p.dirtyAt > 0 {
 		last := s.dirty[len(s.dirty)-1]
 		s.dirty[p.dirtyAt-1], last.dirtyAt = last, p.dirtyAt
+		s.dirty[len(s.dirty)-1] = nil
 		s.dirty = s.dirty[:len(s.dirty)-1]
 		p.dirtyAt = 0
 	}
@@ -236,6 +246,7 @@ func (s *Store) unmarkAll(p *program) {
 	if p.dirtyAt > 0 {
 		last := s.dirtyAll[len(s.dirtyAll)-1]
 		s.dirtyAll[p.dirtyAt-1], last.dirtyAt = last, p.dirtyAt
+		s.dirtyAll[len(s.dirtyAll)-1] = nil
 		s.dirtyAll = s.dirtyAll[:len(s.dirtyAll)-1]
 		p.dirtyAt = 0
 	}

@@ -1,23 +1,19 @@
 package source
 
 import (
-	"maps"
 	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/bpf"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 )
 
 // remembered is how long the end of a connection is remembered, for samplers that learn of it later.
 const remembered = 10 * time.Second
 
-// unheard is after how much silence a connection may have ended without our hearing of it; roomy how many connections a map may
-// have had without being worth a copy.
-const (
-	unheard = 2 * time.Minute
-	roomy   = 1 << 10
-)
+// unheard is after how much silence a connection may have ended without our hearing of it.
+const unheard = 2 * time.Minute
 
 // traced is what is known of a TCP connection opened since the programs were attached.
 type traced struct {
@@ -161,9 +157,6 @@ func (e *EBPF) sweep(now boottime.Time) {
 			delete(e.connections, cookie)
 		}
 	}
-	// a map never gives back the room of what it has forgotten
-	if e.most = max(e.most, len(e.connections)); e.most > roomy && len(e.connections) < e.most/4 {
-		e.connections, e.most = maps.Clone(e.connections), len(e.connections)
-	}
+	e.connections = shrink.Map(e.connections, &e.most)
 	e.counters.Sockets = uint64(len(e.connections) + e.live)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/beaconwatch/beaconwatch/internal/boottime"
 	"github.com/beaconwatch/beaconwatch/internal/bpf"
 	"github.com/beaconwatch/beaconwatch/internal/send"
+	"github.com/beaconwatch/beaconwatch/internal/shrink"
 	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
@@ -313,18 +314,18 @@ func TestMemoryIsBounded(t *testing.T) {
 // Where records were lost, what nobody hears of any more makes room, and a map that once was large does not stay so.
 func TestLostEndsMakeRoom(t *testing.T) {
 	e, _ := handler(EverySend)
-	e.cfg.MaxSockets = 8 * roomy
+	e.cfg.MaxSockets = 8 * shrink.Roomy
 	open := func(cookie uint64, at boottime.Time) {
 		opened := tcpEvent(bpf.Opened, int64(at))
 		opened.Cookie = cookie
 		e.handle(opened)
 	}
 	now := boottime.Time(time.Hour)
-	for cookie := range uint64(8 * roomy) {
+	for cookie := range uint64(8 * shrink.Roomy) {
 		open(cookie, now.Add(-2*unheard))
 	}
 	e.sweep(now)
-	require.Len(t, e.connections, 8*roomy, "nothing was lost, so all of them live")
+	require.Len(t, e.connections, 8*shrink.Roomy, "nothing was lost, so all of them live")
 	e.lost = 1
 	e.find(7).at = now
 	e.sweep(now)
