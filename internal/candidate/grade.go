@@ -14,6 +14,8 @@ const (
 	regradeEvery = time.Minute
 	// patience is how long a grade whose process is not completely known is looked at again with every refresh.
 	patience = time.Minute
+	// toldMost bounds the verdicts that are kept for their texts.
+	toldMost = 1000
 )
 
 // standing is what the ranker remembers of a candidate from one refresh to the next.
@@ -29,20 +31,42 @@ type grader struct {
 	set      *inventory.Set
 	full     time.Time
 	together map[uint64][]send.Destination // of this refresh, once asked for
-	// complete are the witnesses of whom all is known, shared by the candidates of one process.
+	// complete are the witnesses of whom all is known, shared by the candidates of one process; met are those of this refresh.
 	complete map[process.ID]*witness
+	met      map[process.ID]meeting
+	// told are verdicts by their reasons, for candidates that are judged alike to share their texts.
+	told map[string]inventory.Verdict
 }
+
+// meeting is a witness, and the one before it.
+type meeting struct{ before, now *witness }
 
 // observe returns what is known of the latest process of c.
 func (g *grader) observe(c *Candidate, before *witness) *witness {
 	if w := g.complete[c.Process]; w != nil && w.info.Program == c.Key.Program {
 		return w
 	}
+	if m := g.met[c.Process]; m.now != nil && m.before == before && m.now.info.Program == c.Key.Program {
+		return m.now
+	}
 	w := g.Grading.observe(c.Process, c.Key.Program, before)
+	g.met[c.Process] = meeting{before, w}
 	if w.complete() {
 		g.complete[c.Process] = w
 	}
 	return w
+}
+
+// shared returns v with the texts of another verdict that reads the same, if there was one of late.
+func (g *grader) shared(v inventory.Verdict) inventory.Verdict {
+	old, ok := g.told[v.Reason]
+	if ok && same(&old, &v) && old.Weight == v.Weight && slices.Equal(old.Suspicions, v.Suspicions) {
+		return old
+	}
+	if len(g.told) < toldMost {
+		g.told[v.Reason] = v
+	}
+	return v
 }
 
 // grade brings the verdicts of the listed candidates up to date and reports whether any is another. A candidate that may
@@ -52,9 +76,9 @@ func (r *Ranker) grade(listed []*Candidate, now time.Time) (changed bool) {
 	set := g.Inventory()
 	all := set != g.set || now.Sub(g.full) >= regradeEvery
 	if all {
-		g.set, g.full, g.complete = set, now, map[process.ID]*witness{}
+		g.set, g.full, g.complete, g.told = set, now, map[process.ID]*witness{}, map[string]inventory.Verdict{}
 	}
-	g.together = nil
+	g.together, g.met = nil, map[process.ID]meeting{}
 	for i, c := range listed {
 		st := r.standings[c.ID]
 		fresh := !st.graded
@@ -67,7 +91,7 @@ func (r *Ranker) grade(listed []*Candidate, now time.Time) (changed bool) {
 			continue
 		}
 		replaced := *c
-		replaced.Verdict = v
+		replaced.Verdict = g.shared(v)
 		listed[i], r.by[c.ID], st.graded, changed = &replaced, &replaced, true, true
 	}
 	return changed

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -203,4 +205,38 @@ func BenchmarkGradeAll(b *testing.B) {
 		s.ranker.grader.full = time.Time{}
 		s.ranker.Refresh()
 	}
+}
+
+// TestCandidatesOfOneProcessShareWhatIsKnownOfIt: also where that is little, and as it becomes more.
+func TestCandidatesOfOneProcessShareWhatIsKnownOfIt(t *testing.T) {
+	s := newScene(t, agentRule)
+	beat := func(from, to int) []*Candidate {
+		for i := from; i < to; i++ {
+			for _, address := range []string{"198.51.100.1:443", "198.51.100.2:443", "198.51.100.3:443"} {
+				s.beat(i, 7, address)
+			}
+		}
+		s.ranker.Refresh()
+		return s.ranker.Snapshot().Select(history.Filter{})
+	}
+	check := func(ranked []*Candidate) {
+		t.Helper()
+		require.GreaterOrEqual(t, len(ranked), 3)
+		first, alike := ranked[0], 0
+		for _, c := range ranked[1:] {
+			require.Same(t, s.ranker.standings[first.ID].witness, s.ranker.standings[c.ID].witness)
+			if c.Verdict.Reason == first.Verdict.Reason && len(c.Verdict.Codes) > 0 && slices.Equal(c.Verdict.Codes, first.Verdict.Codes) {
+				require.Same(t, unsafe.StringData(first.Verdict.Reason), unsafe.StringData(c.Verdict.Reason))
+				require.Same(t, &first.Verdict.Codes[0], &c.Verdict.Codes[0])
+				alike++
+			}
+		}
+		require.Positive(t, alike)
+	}
+	check(beat(0, 10))
+	check(beat(10, 20))
+	s.infos[agentID] = process.Info{ID: agentID, Program: process.Program{Path: "/opt/agent"}, ParentPath: "/sbin/init"}
+	ranked := beat(20, 30)
+	check(ranked)
+	require.Equal(t, "/sbin/init", s.ranker.standings[ranked[0].ID].witness.info.ParentPath)
 }
