@@ -24,7 +24,7 @@ func (in *instrument) govern(cfg config.Config) (err error) {
 		return err
 	}
 	in.governor, err = governor.New(governor.Config{Budget: cfg.CPUBudget, Aside: in.answering, Parts: []governor.Part{
-		{Name: "sampling", Depth: 4, Ease: in.namespaces.out.ease},
+		{Name: "sampling", Depth: 2, Ease: in.namespaces.out.ease},
 		{Name: "namespaces", Depth: 1, Ease: in.namespaces.ease},
 		{Name: "enrichment", Depth: 4, Ease: in.enricher.Ease},
 		{Name: "ranking", Depth: 3, Ease: in.ranker.Ease},
@@ -55,6 +55,7 @@ func (n *namespaces) ease(halvings int) {
 func (in *instrument) governed(h *table.Host, cfg config.Config) {
 	s, delays := in.governor.Stats(), in.answering.Delays()
 	h.CPUBudget, h.CPUShare, h.GivesWay, h.GaveWay = cfg.CPUBudget, s.Share, s.GivesWay, s.GaveWay
+	h.Exhausted = s.Exhausted
 	h.QueryTime, h.SQLCPUShare, h.SQLCPUBudget = s.Aside, s.AsideShare, cfg.SQLCPUBudget
 	h.SQLDelays, h.SQLDelay = delays.Count, delays.Total
 }

@@ -40,9 +40,11 @@ type Stats struct {
 	// it, with its part of what the garbage collector took.
 	Share, AsideShare float64
 	Aside             time.Duration
-	// GivesWay are the names of the parts that give way now, GaveWay for how long any did.
-	GivesWay []string
-	GaveWay  time.Duration
+	// GivesWay are the names of the parts that give way now, GaveWay for how long any did, Exhausted for how long all did as far as
+	// they can.
+	GivesWay  []string
+	GaveWay   time.Duration
+	Exhausted time.Duration
 }
 
 // Governor keeps the budget while Run runs.
@@ -120,7 +122,7 @@ func (g *Governor) look(now time.Time, spent usage) {
 	case g.quiet > 1 || cost < earned/2:
 		g.move(-1)
 	}
-	g.note(passed, cost, aside, before > 0)
+	g.note(passed, cost, aside, before)
 }
 
 // move changes what the part does whose turn it is.
@@ -138,7 +140,7 @@ func (g *Governor) move(by int) {
 }
 
 // note publishes. Shares are smoothed over the window.
-func (g *Governor) note(passed, cost, aside time.Duration, gaveWay bool) {
+func (g *Governor) note(passed, cost, aside time.Duration, level int) {
 	var names []string
 	first := 0
 	for _, p := range g.config.Parts {
@@ -154,7 +156,10 @@ func (g *Governor) note(passed, cost, aside time.Duration, gaveWay bool) {
 	g.stats.AsideShare += (float64(aside)/float64(passed) - g.stats.AsideShare) * weight
 	g.stats.Aside += aside
 	g.stats.GivesWay = names
-	if gaveWay {
+	if level > 0 {
 		g.stats.GaveWay += passed
+	}
+	if level == first {
+		g.stats.Exhausted += passed
 	}
 }

@@ -60,6 +60,7 @@ func TestPartsGiveWayInOrderAndComeBackInReverse(t *testing.T) {
 	require.Equal(t, "a1 a2 b1 c1 c2 c3", strings.Join(p.orders, " "))
 	require.Equal(t, []string{"a", "b", "c"}, p.Stats().GivesWay)
 	require.Greater(t, p.Stats().GaveWay, 10*p.config.Every)
+	require.Equal(t, p.Stats().GaveWay-5*p.config.Every, p.Stats().Exhausted, "from the sixth step on")
 	require.InDelta(t, 0.05, p.Stats().Share, 0.01)
 
 	p.orders, p.fixed = nil, 0.001

@@ -50,6 +50,7 @@ func beaconSensorStatus(d Deps) Table {
 		double("cpu_budget", "What cpu_share may be in the long run"),
 		text("gives_way", "What gives way at present to keep within cpu_budget, in this order: sampling (its period), namespaces (samples of others than the sensor's own), enrichment, ranking (every 8 s instead of every second at last), owners (look-ups of them); empty if nothing. Destroy notices never do"),
 		bigint("gave_way_time", "For how long anything gave way, in milliseconds"),
+		bigint("exhausted_time", "For how long everything gave way as far as it can, in milliseconds: what is left costs more than cpu_budget"),
 		double("sql_cpu_share", "Share of one core that answering questions took of late"),
 		double("sql_cpu_budget", "What sql_cpu_share may be in the long run: beyond it each table is made up to a second later"),
 		bigint("sql_delays", "Times a table was made later to keep within sql_cpu_budget"),
@@ -116,6 +117,7 @@ func beaconSensorStatus(d Deps) Table {
 		r.Float("cpu_budget", h.CPUBudget, 4)
 		r.Set("gives_way", strings.Join(h.GivesWay, ","))
 		r.Int("gave_way_time", millis(h.GaveWay))
+		r.Int("exhausted_time", millis(h.Exhausted))
 		r.Float("sql_cpu_share", h.SQLCPUShare, 4)
 		r.Float("sql_cpu_budget", h.SQLCPUBudget, 4)
 		r.Int("sql_delays", int64(h.SQLDelays))

@@ -50,11 +50,12 @@ type Host struct {
 	UserTime     time.Duration
 	SystemTime   time.Duration
 	// QueryTime is the part of both that answering questions took. CPUShare is the share of one core that the rest takes of late,
-	// CPUBudget what it may; GivesWay are the parts that give way to it now, in order, GaveWay for how long any did.
+	// CPUBudget what it may; GivesWay are the parts that give way to it now, in order, GaveWay for how long any did, Exhausted for how
+	// long all did as far as they can.
 	QueryTime           time.Duration
 	CPUShare, CPUBudget float64
 	GivesWay            []string
-	GaveWay             time.Duration
+	GaveWay, Exhausted  time.Duration
 	// SQLCPUShare is the share of one core that answering questions takes of late, SQLCPUBudget what it may; SQLDelays are the
 	// tables that were made later for it, SQLDelay by how much altogether.
 	SQLCPUShare, SQLCPUBudget float64

@@ -1,5 +1,6 @@
 -- The sensor was blinded while it ran: a source was lost, its level fell to the floor, or it was flooded until it forgot
--- pairs or lost events. Counts are given as powers of ten, so that a row changes when the matter gets ten times worse.
+-- pairs, lost events or gave way in all it can. Counts and times are given as powers of ten, so that a row changes when the matter
+-- gets ten times worse.
 --
 -- pack: detection
 -- attack: T1562, T1562.001, T1499
@@ -13,6 +14,7 @@
 -- false positives:
 --   * a busy proxy or crawler that talks to more destinations than max_pairs
 --   * a seccomp profile or kernel that never granted more than level proc
+--   * a server with so many connections a second that telling them alone costs more than cpu_budget
 -- value: Flooding a sensor is the cheapest way to make it forget a beacon; doing so is itself the alert.
 SELECT 'source_lost' AS finding, protocol || ' by ' || source || ' ended: ' || reason AS detail
 FROM beacon_sensor_sources
@@ -28,4 +30,8 @@ WHERE evictions > 0
 UNION ALL
 SELECT 'lost_events', 'at least 1' || substr('000000000000', 1, length(lost_events) - 1) || ' events lost'
 FROM beacon_sensor_status
-WHERE lost_events >= 1000;
+WHERE lost_events >= 1000
+UNION ALL
+SELECT 'gave_way', 'at least 1' || substr('000000000000', 1, length(exhausted_time / 1000) - 1) || ' s in which everything gave way as far as it can'
+FROM beacon_sensor_status
+WHERE exhausted_time >= 10000;

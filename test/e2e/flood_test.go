@@ -134,7 +134,7 @@ func playDrain() error {
 func TestFlood(t *testing.T) {
 	for level, interval := range map[string]time.Duration{
 		"L3": 500 * time.Millisecond,
-		"L0": 2 * time.Second, // with so many sockets a look costs more, and whose a short connection was may stay unknown
+		"L0": time.Second, // with so many sockets a look costs more, and whose a short connection was may stay unknown
 	} {
 		t.Run(level, func(t *testing.T) { flood(t, level, interval) })
 	}

@@ -157,6 +157,21 @@ func TestTamperingIsTold(t *testing.T) {
 	require.Len(t, rows, 3)
 	require.Equal(t, "evictions", rows[2]["finding"])
 	require.Equal(t, "at least 1000 pairs forgotten", rows[2]["detail"])
+
+	gaveWay := func(exhausted time.Duration) string {
+		s.Exhausted = exhausted
+		rows := run(t, o, "beacon_sensor_tampering")
+		if len(rows) == 3 {
+			return ""
+		}
+		require.Len(t, rows, 4)
+		require.Equal(t, "gave_way", rows[3]["finding"])
+		return rows[3]["detail"]
+	}
+	require.Empty(t, gaveWay(9*time.Second), "now and then")
+	for seconds, want := range map[int]string{10: "10", 99: "10", 100: "100", 5000: "1000"} {
+		require.Equal(t, "at least "+want+" s in which everything gave way as far as it can", gaveWay(time.Duration(seconds)*time.Second))
+	}
 }
 
 type errDetached struct{}

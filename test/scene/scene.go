@@ -35,6 +35,7 @@ type Scene struct {
 	sensor           *sensor.Sensor
 	Running          map[int32]process.Info // what is known of processes, by PID
 	Role, ConfigHash string
+	Exhausted        time.Duration // for how long everything gave way
 }
 
 // New returns an empty scene, whose sensor stands at L3 until the test ends.
@@ -103,7 +104,9 @@ func floor() (sensor.Source, error) { return &source{ended: make(chan error)}, n
 func (s *Scene) Deps() table.Deps {
 	return table.Deps{Store: s.store, Ranker: s.ranker, Sensor: s.sensor, Clock: boottime.Recorded(), Role: s.Role, Inventory: s.rules,
 		Process: func(id process.ID) (process.Info, bool) { i, ok := s.Running[id.PID]; return i, ok },
-		Host:    func() table.Host { return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash} }}
+		Host: func() table.Host {
+			return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash, Exhausted: s.Exhausted}
+		}}
 }
 
 // rules are those of the scene's operator: the browser may talk to anybody, the agent to its own servers at its pace.
