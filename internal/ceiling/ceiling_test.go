@@ -67,12 +67,13 @@ func TestWhoIsWaitedForNeedsNoCollectionOfItsOwn(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit      int64
 		gave, full bool
+		waits      int // for a collection
 		from, to   int // looks until it is told again; 0 for never
 	}{
-		"gave up":             {little, true, false, 1, cycles * (patience + 1)},
-		"has nothing to give": {little, false, false, 1 + cycles*(patience+1), cycles * (forbearance + 1)}, // its limit may bring some about
-		"would take more":     {much, false, true, cycles * forbearance, cycles * (forbearance + 1)},
-		"has enough":          {much, false, false, 0, 0},
+		"gave up":             {little, true, false, patience, 1, cycles * (patience + 1)}, // its limit may bring some about
+		"has nothing to give": {little, false, false, forbearance, 1, cycles * (forbearance + 1)},
+		"would take more":     {much, false, true, forbearance, cycles * forbearance, cycles * (forbearance + 1)},
+		"has enough":          {much, false, false, 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := 0
@@ -87,6 +88,7 @@ func TestWhoIsWaitedForNeedsNoCollectionOfItsOwn(t *testing.T) {
 				k.look()
 			}
 			require.Equal(t, 1, told)
+			require.Equal(t, c.waits, k.waits)
 			debug.SetGCPercent(-1) // none but those that are asked for
 			defer debug.SetGCPercent(100)
 			looks := 0
