@@ -31,7 +31,7 @@ func (s *Store) LoadAssets(ctx context.Context, path string, stdin io.Reader) er
 }
 
 func (s *Store) loadAssets(ctx context.Context, lines *logfile.Lines) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil) // cancelled it would end behind our back, after Close
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (s *Store) Load(ctx context.Context, path string, stdin io.Reader) error {
 
 // load reads all lines in one transaction.
 func (s *Store) load(ctx context.Context, path string, lines *logfile.Lines) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.db.BeginTx(context.WithoutCancel(ctx), nil) // cancelled it would end behind our back, after Close
 	if err != nil {
 		return err
 	}
