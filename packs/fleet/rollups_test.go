@@ -213,26 +213,75 @@ func TestSensorHealthNamesEveryState(t *testing.T) {
 func TestCoverageCountsWhatWasExpected(t *testing.T) {
 	var l logs
 	for hour := range 48 {
-		l.snapshot("full", "health", hour*3600+7, `"level":"L3"`)
+		at := hour*3600 + 7
+		l.snapshot("full", "health", at, `"level":"L3"`)
 		if hour < 10 || hour > 20 {
-			l.snapshot("gap", "health", hour*3600+7, `"level":"L3"`)
+			l.snapshot("gap", "health", at, `"level":"L3"`)
 		}
 		if hour < 24 {
-			l.snapshot("low", "health", hour*3600+7, fmt.Sprintf(`"level":"%s"`, []string{"L3", "proc"}[hour/23]))
+			l.snapshot("low", "health", at, fmt.Sprintf(`"level":"%s"`, []string{"L3", "proc"}[hour/23]))
+		}
+		if hour < 2 {
+			l.snapshot("ends", "health", at, `"level":"L3"`)
+		}
+		if hour > 22 && hour < 46 {
+			l.snapshot("begins", "health", at, `"level":"L3"`)
 		}
 	}
 	l.snapshot("unlisted", "health", 5, `"level":"L3"`)
 	require.Equal(t, []string{
+		"2026-11-09 | begins | full | 22 | 22 | 10793 | L3", // to the end of the day, less than silent_s
+		"2026-11-09 | ends | none | 0 | 0 | 86400 | ",
 		"2026-11-09 | full | full | 24 | 24 | 3600 | L3",
 		"2026-11-09 | gap | full | 24 | 24 | 3600 | L3",
-		"2026-11-09 | low | none | 0 | 0 | 0 | ",
-		"2026-11-09 | never | none | 0 | 0 | 0 | ",
+		"2026-11-09 | low | none | 0 | 0 | 86400 | ",
+		"2026-11-09 | never | none | 0 | 0 | 86400 | ",
+		"2026-11-08 | begins | partial | 1 | 1 | 82807 | L3",
+		"2026-11-08 | ends | partial | 2 | 2 | 82793 | L3",
 		"2026-11-08 | full | full | 24 | 24 | 3600 | L3",
 		"2026-11-08 | gap | partial | 13 | 13 | 43200 | L3",
 		"2026-11-08 | low | partial | 24 | 24 | 3600 | L3 to proc",
-		"2026-11-08 | never | none | 0 | 0 | 0 | ",
-	}, l.answer(t, "coverage", 172_800, "full\ngap\nlow\nnever\n", "day, host, evidence, reports, hours, longest_gap_s, levels"))
-	require.Len(t, l.answer(t, "coverage", 172_800, "", "*"), 8, "without a list, those that ever reported")
+		"2026-11-08 | never | none | 0 | 0 | 86400 | ",
+	}, l.answer(t, "coverage", 172_800, "full\ngap\nlow\nnever\nbegins\nends\n", "day, host, evidence, reports, hours, longest_gap_s, levels"))
+	require.Len(t, l.answer(t, "coverage", 172_800, "", "*"), 12, "without a list, those that ever reported")
+}
+
+// TestCoverageKnowsNoMoreThanNow: the time that has not been is no gap, on the day of now nobody is late before silent_s.
+func TestCoverageKnowsNoMoreThanNow(t *testing.T) {
+	var l logs
+	for hour := range 5 {
+		l.snapshot("a", "health", hour*3600, `"level":"L3"`)
+	}
+	for now, want := range map[int]string{
+		14_400: "full | 3600", 14_400 + 10_800: "full | 10800", 14_400 + 10_801: "partial | 10801", 86_399: "partial | 71999", 86_400: "partial | 72000",
+		3600: "full | 3600",
+	} {
+		require.Equal(t, []string{want}, l.answer(t, "coverage", now, "", "evidence, longest_gap_s"), "now %d s after midnight", now)
+	}
+}
+
+// TestCoverageListsDaysWithoutALine: those between days with lines, and those that have passed since the last. A line that a wrong clock
+// put hundreds of days away makes no others.
+func TestCoverageListsDaysWithoutALine(t *testing.T) {
+	const day = 86_400
+	var l logs
+	for _, at := range []int{0, 3 * day, 404 * day, 410 * day, -midnight} {
+		l.snapshot("a", "health", at, `"level":"L3"`)
+	}
+	days := func(now int) (all []string) {
+		for _, row := range l.answer(t, "coverage", now, "", "day, evidence, longest_gap_s") {
+			all = append(all, strings.TrimSuffix(row, " | none | 86400"))
+		}
+		return all
+	}
+	known := []string{
+		"2027-12-23 | partial | 518400", "2027-12-22", "2027-12-21", "2027-12-20", "2027-12-19", "2027-12-18", "2027-12-17 | partial | 34646400",
+		"2026-11-11 | partial | 259200", "2026-11-10", "2026-11-09", "2026-11-08 | partial | 1794096000", "1970-01-01 | partial | 86400",
+	}
+	require.Equal(t, known, days(411*day))
+	require.Equal(t, append([]string{"2027-12-25", "2027-12-24"}, known...), days(413*day+5), "the day of now has only begun")
+	require.Len(t, days(810*day), 12+399)
+	require.Equal(t, known, days(811*day), "bounded")
 }
 
 func TestInventoryDriftIsAgainstTheRole(t *testing.T) {

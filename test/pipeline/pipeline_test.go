@@ -88,11 +88,13 @@ func answers() map[string]func(t *testing.T, rows [][]string) {
 			require.Equal(t, []string{"missing db-99 1", "missing web-98 1", "silent web-12 1", "degraded build-40 1"}, states)
 		},
 		"coverage": func(t *testing.T, rows [][]string) {
-			evidence := map[string]int{}
+			evidence := map[string][]string{}
 			for _, row := range rows {
-				evidence[row[2]]++
+				evidence[row[2]] = append(evidence[row[2]], row[1])
 			}
-			require.Equal(t, map[string]int{"none": 2, "partial": 1, "full": 49}, evidence)
+			require.Equal(t, []string{"db-99", "web-98"}, evidence["none"])
+			require.Equal(t, []string{"build-40", "web-12"}, evidence["partial"], "one that lost its sight, one that fell silent")
+			require.Len(t, evidence["full"], 48)
 		},
 		"synchronised": func(t *testing.T, rows [][]string) {
 			require.Len(t, rows, 1)

@@ -30,6 +30,10 @@ func madeUp(seed uint64, hosts int, from int64) string {
 		fmt.Fprintf(&b, `{"name":"pack_beacon-x_%s","hostIdentifier":"%s","unixTime":%d,"epoch":%d,"counter":%d,"numerics":false,"columns":{%s},"action":"%s"}`+"\n",
 			query, host, at, epoch, counter, columns, action)
 	}
+	// days without a line from anybody, and a clock that is not set yet
+	for _, at := range []int64{from - 5*86_400, 5} {
+		line("host-97", "beacon_sensor_health", at, 0, 0, `"level":"L3","role":"role-0","coverage_run":"00c0ffee"`, "snapshot")
+	}
 	for h := range hosts {
 		host := fmt.Sprintf("host-%02d", h)
 		silentFrom := from + int64(r.IntN(4))*86_400

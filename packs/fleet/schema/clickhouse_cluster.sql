@@ -90,6 +90,30 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/{database}/beacon_
 -- The time that counts as now, and after how many seconds without a line a host is silent.
 CREATE VIEW beacon_settings ON CLUSTER '{cluster}' AS SELECT toInt64(toUnixTimestamp(now())) AS now, toInt64(10800) AS silent_s;
 
+-- The days of the log: each that has lines, and those after it without, up to the next one or to now. What is further than 400
+-- days from any other line is the word of a wrong clock, and no days are missing before or after it.
+CREATE VIEW beacon_days ON CLUSTER '{cluster}' AS
+WITH
+marks AS (
+  SELECT mark_time, max(has_lines) AS has_lines
+  FROM (
+    SELECT unix_time - unix_time % 86400 AS mark_time, 1 AS has_lines FROM beacon_results GROUP BY unix_time - unix_time % 86400
+    UNION ALL
+    SELECT now - now % 86400 AS mark_time, 0 AS has_lines FROM beacon_settings
+  ) all_marks
+  GROUP BY mark_time
+),
+holes AS (
+  SELECT mark_time, has_lines, lead(mark_time, 1, mark_time + 86400) OVER (ORDER BY mark_time) AS next_time FROM marks
+),
+spans AS (
+  SELECT mark_time, CASE WHEN next_time - mark_time <= 400 * 86400 THEN next_time ELSE mark_time + 86400 END AS until_time
+  FROM holes
+  WHERE has_lines = 1
+)
+SELECT substring(toString(toDateTime64(start_time, 0, 'UTC')), 1, 10) AS day, start_time
+FROM (SELECT arrayJoin(range(mark_time, until_time, 86400)) AS start_time FROM spans);
+
 CREATE TABLE beacon_rejected ON CLUSTER '{cluster}' (at DateTime, reason String, line String)
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/beacon_rejected', '{replica}') ORDER BY at TTL at + INTERVAL 1 MONTH;
 

@@ -118,6 +118,30 @@ CREATE TABLE beacon_assets (
 -- The time that counts as now, and after how many seconds without a line a host is silent.
 CREATE VIEW beacon_settings AS SELECT extract(epoch FROM now())::bigint AS now, 10800::bigint AS silent_s;
 
+-- The days of the log: each that has lines, and those after it without, up to the next one or to now. What is further than 400
+-- days from any other line is the word of a wrong clock, and no days are missing before or after it.
+CREATE VIEW beacon_days AS
+WITH
+marks AS (
+  SELECT mark_time, max(has_lines) AS has_lines
+  FROM (
+    SELECT unix_time - unix_time % 86400 AS mark_time, 1 AS has_lines FROM beacon_results GROUP BY unix_time - unix_time % 86400
+    UNION ALL
+    SELECT now - now % 86400 AS mark_time, 0 AS has_lines FROM beacon_settings
+  ) all_marks
+  GROUP BY mark_time
+),
+holes AS (
+  SELECT mark_time, has_lines, lead(mark_time, 1, mark_time + 86400) OVER (ORDER BY mark_time) AS next_time FROM marks
+),
+spans AS (
+  SELECT mark_time, CASE WHEN next_time - mark_time <= 400 * 86400 THEN next_time ELSE mark_time + 86400 END AS until_time
+  FROM holes
+  WHERE has_lines = 1
+)
+SELECT to_char(to_timestamp(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD') COLLATE "C" AS day, at AS start_time
+FROM spans CROSS JOIN LATERAL generate_series(mark_time, until_time - 1, 86400) AS at;
+
 CREATE TABLE beacon_rejected (
   at timestamptz NOT NULL DEFAULT now(),
   reason text NOT NULL,

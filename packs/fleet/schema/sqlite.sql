@@ -84,3 +84,31 @@ CREATE TABLE IF NOT EXISTS beacon_settings (
   now BIGINT NOT NULL,
   silent_s BIGINT NOT NULL
 );
+
+-- The days of the log: each that has lines, and those after it without, up to the next one or to now. What is further than 400
+-- days from any other line is the word of a wrong clock, and no days are missing before or after it.
+CREATE VIEW IF NOT EXISTS beacon_days AS
+WITH RECURSIVE
+marks AS (
+  SELECT mark_time, max(has_lines) AS has_lines
+  FROM (
+    SELECT unix_time - unix_time % 86400 AS mark_time, 1 AS has_lines FROM beacon_results GROUP BY unix_time - unix_time % 86400
+    UNION ALL
+    SELECT now - now % 86400 AS mark_time, 0 AS has_lines FROM beacon_settings
+  ) all_marks
+  GROUP BY mark_time
+),
+holes AS (
+  SELECT mark_time, has_lines, lead(mark_time, 1, mark_time + 86400) OVER (ORDER BY mark_time) AS next_time FROM marks
+),
+spans AS (
+  SELECT mark_time, CASE WHEN next_time - mark_time <= 400 * 86400 THEN next_time ELSE mark_time + 86400 END AS until_time
+  FROM holes
+  WHERE has_lines = 1
+),
+days AS (
+  SELECT mark_time, until_time FROM spans
+  UNION ALL
+  SELECT mark_time + 86400, until_time FROM days WHERE mark_time + 86400 < until_time
+)
+SELECT date(mark_time, 'unixepoch') AS day, mark_time AS start_time FROM days;
