@@ -41,7 +41,8 @@ func Columns() []Column {
 		few("version", "level", "level_reason", "config_hash", "inventory_hash"),
 		typed(Text, "inventory_error", "last_error"),
 		typed(Integer, "start_time", "samples", "late_samples", "max_gap_ms", "lost_events", "send_events",
-			"unattributed_sends", "evictions", "rules", "rules_expired", "coverage_run"),
+			"unattributed_sends", "evictions", "rules", "rules_expired"),
+		typed(Text, "coverage_run"),
 	)
 }
 

@@ -11,7 +11,7 @@ import (
 
 // shapes are lines of every shape there is, bad ones among them.
 const shapes = `
-{"name":"pack_beacon-detection_beacon_alert","hostIdentifier":"web-1","calendarTime":"x","unixTime":1794121600,"epoch":0,"counter":0,"numerics":false,"columns":{"signature":"/usr/bin/a tcp 192.0.2.1:443","severity":"high","expected":"-1"},"action":"added"}
+{"name":"pack_beacon-detection_beacon_alert","hostIdentifier":"web-1","calendarTime":"x","unixTime":1794121600,"epoch":0,"counter":0,"numerics":false,"columns":{"signature":"/usr/bin/a tcp 192.0.2.1:443","severity":"high","expected":"-1","coverage_run":"0e15081234567890"},"action":"added"}
 {"name":"pack/Global/beacon_alert","hostIdentifier":"web-2","calendarTime":"x","unixTime":"1794121601","epoch":7,"counter":3,"numerics":true,"decorations":{"role":"web"},"columns":{"signature":"s","expected":0,"score":0.25,"beats":12,"timing_share":1},"action":"removed"}
 {"snapshot":[{"path":"/a","remote_address":"192.0.2.1","remote_port":"443","bytes_sent":"9223372036854775807"},{"path":"/b"},{"level":"L3","samples":"5","lost_events":""}],"action":"snapshot","name":"pack/team-7/mixed","hostIdentifier":"db-1","unixTime":1794121602,"epoch":0,"counter":0,"numerics":false}
 {"snapshot":[],"action":"snapshot","name":"beacon_candidates","hostIdentifier":"db-1","unixTime":1794121603,"epoch":0,"counter":0,"numerics":false}
@@ -69,6 +69,7 @@ func TestEnginesReadTheSameRows(t *testing.T) {
 		require.Equal(t, [][]string{{`\u0000`}}, e.query(t, "SELECT script FROM beacon_results WHERE host = 'nul'"), e.name())
 		require.Equal(t, [][]string{{"/a", "web"}, {"/b", "db"}, {"/c", ""}, {"/d", "web"}, {"/e", ""}, {"/f", ""}},
 			e.query(t, "SELECT path, role FROM beacon_results WHERE host = 'r' ORDER BY path"), e.name())
+		require.Equal(t, [][]string{{"0e15081234567890"}}, e.query(t, "SELECT coverage_run FROM beacon_results WHERE coverage_run <> ''"), e.name())
 		if e.name() != "sqlite" {
 			require.Equal(t, [][]string{{"20"}}, e.query(t, "SELECT count(*) FROM beacon_rejected"), e.name())
 		}

@@ -70,7 +70,7 @@ CREATE TABLE beacon_result_rows ON CLUSTER '{cluster}' (
   evictions Nullable(Int64),
   rules Nullable(Int64),
   rules_expired Nullable(Int64),
-  coverage_run Nullable(Int64),
+  coverage_run String,
   columns String CODEC(ZSTD(3)),
   row_hash FixedString(32)
 ) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/beacon_result_rows', '{replica}')
@@ -189,7 +189,7 @@ SELECT
   toInt64OrNull(t.evictions) AS evictions,
   toInt64OrNull(t.rules) AS rules,
   toInt64OrNull(t.rules_expired) AS rules_expired,
-  toInt64OrNull(t.coverage_run) AS coverage_run,
+  t.coverage_run AS coverage_run,
   x.2 AS columns,
   SHA256(columns) AS row_hash
 FROM (

@@ -69,7 +69,7 @@ CREATE TABLE beacon_results (
   evictions bigint,
   rules bigint,
   rules_expired bigint,
-  coverage_run bigint,
+  coverage_run text COLLATE "C" NOT NULL,
   columns jsonb NOT NULL,
   row_hash bytea NOT NULL,
   PRIMARY KEY (unix_time, host, name, action, epoch, counter, row_hash)
@@ -281,7 +281,7 @@ BEGIN
         beacon_bigint(x.c ->> 'evictions'),
         beacon_bigint(x.c ->> 'rules'),
         beacon_bigint(x.c ->> 'rules_expired'),
-        beacon_bigint(x.c ->> 'coverage_run'),
+        coalesce(x.c ->> 'coverage_run', ''),
         x.c, sha256(convert_to(x.c::text, 'UTF8'))
       FROM (SELECT beacon_bigint(result ->> 'unixTime') AS at) h
       CROSS JOIN LATERAL (

@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS beacon_results (
   evictions BIGINT,
   rules BIGINT,
   rules_expired BIGINT,
-  coverage_run BIGINT,
+  coverage_run TEXT NOT NULL,
   columns TEXT NOT NULL,
   row_hash BLOB NOT NULL,
   UNIQUE (unix_time, host, name, action, epoch, counter, row_hash)
