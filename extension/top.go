@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/beaconwatch/beaconwatch/internal/report"
 	"github.com/beaconwatch/beaconwatch/internal/terminal"
 )
 
@@ -39,7 +40,7 @@ watches with a private one. It needs a terminal of 80 columns and no colours; NO
 				return err
 			}
 			defer done()
-			return terminal.Run(cmd.Context(), terminal.Config{Every: every, Source: w.said(),
+			return terminal.Run(cmd.Context(), terminal.Config{Every: every, Source: w.said(), History: report.History,
 				Ask: func(ctx context.Context, sql string) ([]terminal.Row, error) { return rowsOf(ctx, ask, sql) }})
 		},
 	}

@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,13 +9,6 @@ import (
 
 	"github.com/beaconwatch/beaconwatch/internal/figure"
 )
-
-// shown is how many candidates are asked for. rank is pushed down to the table, so that ten thousand pairs cost no more.
-const shown = 200
-
-// listColumns are those that the list, its order and its filter need.
-const listColumns = `rank, scope, score, severity, expected, path, script, pid, remote_address, remote_port, remote_hostname,
- destinations, interval_ms, jitter, size_bytes, beats, evidence, last_seen, sparkline, insufficient, signature, reason`
 
 // fetched is an answer to a refresh.
 type fetched struct {
@@ -35,7 +27,7 @@ func (m *model) fetch() tea.Msg {
 	if len(status) > 0 {
 		f.status = status[0]
 	}
-	f.rows, f.err = m.config.Ask(m.ctx, fmt.Sprintf("SELECT %s FROM beacon_candidates WHERE rank <= %d", listColumns, shown))
+	f.rows, f.err = m.config.Ask(m.ctx, listSQL("", 0))
 	return f
 }
 
@@ -54,20 +46,21 @@ func (m *model) take(f fetched) {
 	}
 }
 
-// orders are what the list can be sorted by, all from most to least.
+// orders are what the list can be sorted by, each from most to least, what is equal by evidence; sql is the same for ORDER BY.
 var orders = []struct {
-	name string
-	less func(a, b Row) bool
+	name, sql string
+	less      func(a, b Row) bool
 }{
-	{"evidence", func(a, b Row) bool { return figure.Number(a["evidence"]) > figure.Number(b["evidence"]) }},
-	{"severity", func(a, b Row) bool { return grade(a) > grade(b) }},
-	{"score", func(a, b Row) bool { return figure.Number(a["score"]) > figure.Number(b["score"]) }},
-	{"last seen", func(a, b Row) bool { return figure.Number(a["last_seen"]) > figure.Number(b["last_seen"]) }},
-	{"interval", func(a, b Row) bool {
+	{"evidence", "rank", func(a, b Row) bool { return figure.Number(a["rank"]) < figure.Number(b["rank"]) }},
+	{"severity", "CASE severity WHEN 'high' THEN 4 WHEN 'medium' THEN 3 WHEN 'low' THEN 2 WHEN 'info' THEN 1 ELSE 0 END DESC, rank",
+		func(a, b Row) bool { return grade(a) > grade(b) }},
+	{"score", "score DESC, rank", func(a, b Row) bool { return figure.Number(a["score"]) > figure.Number(b["score"]) }},
+	{"last seen", "last_seen DESC, rank", func(a, b Row) bool { return figure.Number(a["last_seen"]) > figure.Number(b["last_seen"]) }},
+	{"interval", "coalesce(interval_ms, 0) <= 0, max(coalesce(interval_ms, 0), 0), rank", func(a, b Row) bool {
 		x, y := figure.Number(a["interval_ms"]), figure.Number(b["interval_ms"])
 		return x > 0 && (y <= 0 || x < y)
 	}},
-	{"payload", func(a, b Row) bool { return figure.Number(a["size_bytes"]) > figure.Number(b["size_bytes"]) }},
+	{"payload", "coalesce(size_bytes, 0) DESC, rank", func(a, b Row) bool { return figure.Number(a["size_bytes"]) > figure.Number(b["size_bytes"]) }},
 }
 
 func grade(r Row) int {
@@ -102,10 +95,13 @@ func (m *model) arrange() {
 	m.at = min(m.at, max(len(m.rows)-1, 0))
 }
 
-// matches reports whether each word of the filter stands somewhere in the row, whatever the case.
+// matches reports whether each word of the filter stands somewhere in the row, A and a being the same.
 func matches(r Row, filter string) bool {
-	text := strings.ToLower(strings.Join([]string{r["path"], r["script"], r["remote_address"], r["remote_hostname"], r["remote_port"], r["severity"], r["signature"]}, " "))
-	for _, word := range strings.Fields(strings.ToLower(filter)) {
+	var text string
+	for _, column := range searched {
+		text += lower(r[column]) + " "
+	}
+	for word := range strings.FieldsSeq(lower(filter)) {
 		if !strings.Contains(text, word) {
 			return false
 		}
@@ -113,8 +109,18 @@ func matches(r Row, filter string) bool {
 	return true
 }
 
-// keyOf names a pair across refreshes.
-func keyOf(r Row) string { return r["scope"] + " " + r["signature"] }
+// lower is for the letters that LIKE does it for, A to Z.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// keyOf names a pair across refreshes. Two users who run one program are two pairs.
+func keyOf(r Row) string { return r["scope"] + " " + r["uid"] + " " + r["signature"] }
 
 // burst is a micro-burst of the pair shown close up.
 type burst struct{ at, bytes float64 }
@@ -139,7 +145,7 @@ func (m *model) look(r Row) tea.Cmd {
 		if len(whole) > 0 {
 			c.whole = whole[0]
 		}
-		rows, err := m.config.Ask(m.ctx, historySQL(r))
+		rows, err := m.config.Ask(m.ctx, m.historySQL(r))
 		for _, b := range rows {
 			c.bursts = append(c.bursts, burst{figure.Number(b["time_ms"]), figure.Number(b["bytes"])})
 		}
@@ -147,19 +153,3 @@ func (m *model) look(r Row) tea.Cmd {
 		return c
 	}
 }
-
-// candidateSQL gives the row shown, historySQL its micro-bursts.
-func candidateSQL(r Row) string {
-	return "SELECT * FROM beacon_candidates WHERE path = " + quoted(r["path"]) + " AND signature = " + quoted(r["signature"]) + " AND scope = " + quoted(r["scope"])
-}
-
-func historySQL(r Row) string {
-	const columns = "SELECT time_ms, bytes, interval_ms FROM process_send_history WHERE path = "
-	if r["scope"] == "process" {
-		program := strings.TrimSuffix(r["signature"], "*")
-		return fmt.Sprintf("%s%s AND substr(signature, 1, %d) = %s ORDER BY time_ms", columns, quoted(r["path"]), len([]rune(program)), quoted(program))
-	}
-	return columns + quoted(r["path"]) + " AND remote_address = " + quoted(r["remote_address"]) + " AND signature = " + quoted(r["signature"]) + " ORDER BY time_ms"
-}
-
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

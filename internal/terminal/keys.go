@@ -1,9 +1,7 @@
 package terminal
 
 import (
-	"fmt"
 	"maps"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -75,7 +73,7 @@ func (m *model) listKey(name string) tea.Cmd {
 	case "?", "h":
 		m.help = true
 	case "c":
-		return m.copy(fmt.Sprintf("SELECT %s FROM beacon_candidates WHERE rank <= %d ORDER BY evidence DESC", strings.ReplaceAll(listColumns, "\n", ""), shown))
+		return m.copy(listSQL(m.filter, m.order) + ";")
 	case "enter":
 		if m.at < len(m.rows) {
 			m.open, m.bursts, m.scroll = maps.Clone(m.rows[m.at]), nil, 0
@@ -103,7 +101,7 @@ func (m *model) detailKey(name string) tea.Cmd {
 	case "r":
 		return m.look(m.open)
 	case "c":
-		return m.copy(candidateSQL(m.open) + ";\n" + historySQL(m.open) + ";")
+		return m.copy(candidateSQL(m.open) + ";\n" + m.historySQL(m.open) + ";")
 	case "?", "h":
 		m.help = true
 	}

@@ -14,10 +14,12 @@ import (
 // Row is one row of a table, by column.
 type Row = map[string]string
 
-// Config of a view. Ask is required.
+// Config of a view. Ask and History are required.
 type Config struct {
 	// Ask runs a statement and returns its rows.
 	Ask func(ctx context.Context, sql string) ([]Row, error)
+	// History is the condition in SQL that rows of process_send_history are those of a candidate.
+	History func(Row) string
 	// Every is the time between refreshes, default 1 s.
 	Every time.Duration
 	// Source says in a few words who is asked.

@@ -12,6 +12,8 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/report"
 )
 
 // stage is a view over rows of the test's, as if on a terminal of that size.
@@ -26,7 +28,7 @@ const now = 1_700_000_000
 
 func newStage(t *testing.T, width, height int, rows ...Row) *stage {
 	s := &stage{rows: rows}
-	s.model = newModel(t.Context(), Config{Source: "running sensor", Ask: s.ask})
+	s.model = newModel(t.Context(), Config{Source: "running sensor", Ask: s.ask, History: report.History})
 	s.now = time.Unix(now, 0)
 	s.Update(tea.WindowSizeMsg{Width: width, Height: height})
 	s.refresh()
