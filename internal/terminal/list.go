@@ -27,7 +27,11 @@ var (
 func (m *model) listLines() []string {
 	lines := []string{m.headline(), ""}
 	lines = append(lines, bold.Render(m.columns("score", "grade", "program", "destination", "every", "size", "beats", "next", "gaps")))
-	room := max(m.height-len(lines)-2, 1)
+	foot := []string{m.reason(), faint.Render(m.footer())}
+	if m.width < wide {
+		foot = append([]string{m.sizeAndGaps()}, foot...)
+	}
+	room := max(m.height-len(lines)-len(foot), 1)
 	m.top = max(min(m.top, m.at), m.at-room+1)
 	for i := m.top; i < min(len(m.rows), m.top+room); i++ {
 		line := m.listLine(m.rows[i])
@@ -42,10 +46,10 @@ func (m *model) listLines() []string {
 	if len(m.rows) == 0 {
 		lines = append(lines, m.empty())
 	}
-	for len(lines) < m.height-2 {
+	for len(lines) < m.height-len(foot) {
 		lines = append(lines, "")
 	}
-	return append(lines, m.reason(), faint.Render(m.footer()))
+	return append(lines, foot...)
 }
 
 func (m *model) headline() string {
@@ -79,16 +83,19 @@ func (m *model) empty() string {
 	return fmt.Sprintf("  nothing has sent to one destination three times yet; watching for %s", figure.Duration(m.now.Sub(since)))
 }
 
-// columns lays a line out for the width there is: 80 columns hold all but sizes and gaps.
+// wide is the number of columns from which on each line has room for sizes and gaps.
+const wide = 110
+
+// columns lays a line out for the width there is: 80 columns hold all but sizes and gaps, which sizeAndGaps has.
 func (m *model) columns(score, grade, program, destination, every, size, beats, next, gaps string) string {
 	free := m.width - 50 // what the columns below take beside program and destination
-	var wide strings.Builder
-	if m.width >= 110 {
+	rest := ""
+	if m.width >= wide {
 		free -= 11 + 21
-		fmt.Fprintf(&wide, " %10s %-20s", size, gaps)
+		rest = fmt.Sprintf(" %10s %-20s", size, gaps)
 	}
 	to := min(max(free*2/5, 17), 32)
-	return fmt.Sprintf("%6s %-6s %-*s %-*s %13s %5s %13s%s", score, grade, free-to, figure.ClipLeft(program, free-to), to, figure.ClipLeft(destination, to), every, beats, next, wide.String())
+	return fmt.Sprintf("%6s %-6s %-*s %-*s %13s %5s %13s%s", score, grade, free-to, figure.ClipLeft(program, free-to), to, figure.ClipLeft(destination, to), every, beats, next, rest)
 }
 
 func (m *model) listLine(r Row) string {
@@ -96,11 +103,16 @@ func (m *model) listLine(r Row) string {
 	if r["insufficient"] == "1" {
 		score = "(" + score + ")"
 	}
-	size := "–"
-	if b := figure.Number(r["size_bytes"]); b > 0 {
-		size = figure.Bytes(b)
+	return m.columns(score, r["severity"], programOf(r), figure.Destination(r), everyOf(r), sizeOf(r), r["beats"], m.nextBeat(r), r["sparkline"])
+}
+
+// sizeAndGaps says of the row under the cursor what its line has no room for.
+func (m *model) sizeAndGaps() string {
+	if m.at >= len(m.rows) {
+		return ""
 	}
-	return m.columns(score, r["severity"], programOf(r), figure.Destination(r), everyOf(r), size, r["beats"], m.nextBeat(r), r["sparkline"])
+	r := m.rows[m.at]
+	return fmt.Sprintf("size %s · gaps %s", sizeOf(r), r["sparkline"])
 }
 
 func programOf(r Row) string {
@@ -119,6 +131,14 @@ func everyOf(r Row) string {
 		return "–"
 	}
 	return fmt.Sprintf("%s ±%.0f%%", figure.Duration(time.Duration(ms)*time.Millisecond), 100*figure.Number(r["jitter"]))
+}
+
+func sizeOf(r Row) string {
+	b := figure.Number(r["size_bytes"])
+	if b <= 0 {
+		return "–"
+	}
+	return figure.Bytes(b)
 }
 
 // reason is that of the row under the cursor, or what the last key did.

@@ -105,16 +105,33 @@ func three() []Row {
 }
 
 func TestListShowsWhatMatters(t *testing.T) {
-	for _, size := range [][2]int{{80, 24}, {130, 40}, {40, 10}, {20, 3}, {1, 1}, {300, 100}} {
-		s := newStage(t, size[0], size[1], three()...)
+	rows := three()
+	rows[1]["size_bytes"], rows[1]["sparkline"] = "98304", "▅▄▁▅█"
+	delete(rows[2], "size_bytes")
+	for _, size := range [][2]int{{80, 24}, {130, 40}, {109, 24}, {110, 24}, {80, 7}, {40, 10}, {20, 3}, {1, 1}, {300, 100}} {
+		s := newStage(t, size[0], size[1], rows...)
 		screen := s.screen(t)
 		if size[0] < 80 {
 			continue
 		}
-		for _, text := range []string{"level L3", "3 pairs", "2 unattributed", "/tmp/implant", "198.51.100.7:443", "60 s ±20%", "20 s", "high", "94 % of 212 gaps", "silent 40 s", "due"} {
-			require.Contains(t, screen, text)
+		for _, text := range []string{"level L3", "3 pairs", "2 unattributed", "/opt/agent", "198.51.100.7:443", "10 s ±20%", "low", "94 % of 212 gaps", "silent 40 s",
+			"151 B", "▄▅▅▄▅▄▅▅"} {
+			require.Contains(t, screen, text, "%v", size)
 		}
-		require.Equal(t, size[0] >= 110, strings.Contains(screen, "▄▅▅▄▅▄▅▅"))
+		if size[1] > 7 {
+			for _, text := range []string{"mp/implant", "60 s ±20%", "20 s", "high", "due"} {
+				require.Contains(t, screen, text)
+			}
+		}
+		inColumns := size[0] >= 110
+		require.Equal(t, inColumns, strings.Contains(screen, "96 KiB"), "of the others where there is room")
+		require.Equal(t, !inColumns, strings.Contains(screen, "\nsize 151 B · gaps ▄▅▅▄▅▄▅▅\n"))
+		s.press("down")
+		require.Contains(t, s.screen(t), "96 KiB")
+		require.Contains(t, s.screen(t), "▅▄▁▅█")
+		require.Contains(t, s.screen(t), "mp/implant", "the row under the cursor is on the screen")
+		s.press("down")
+		require.Equal(t, !inColumns, strings.Contains(s.screen(t), "size – · gaps ▄▅▅▄▅▄▅▅"))
 	}
 }
 
