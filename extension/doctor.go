@@ -176,6 +176,8 @@ func blindAt(tcp, udp string) (blind []string) {
 			resetSinceSample)
 	}
 	switch udp {
+	case "":
+		blind = append(blind, "UDP is not seen: no source of it could be opened.")
 	case "proc", "L0":
 		blind = append(blind, "UDP is seen as sockets that open and close, without bytes; unconnected UDP sockets name no destination.")
 	case "L1":

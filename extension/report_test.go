@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/beaconwatch/beaconwatch/internal/report"
 )
 
 // TestReportCountsBeyondItsLimit, and draws what has no destination.
@@ -33,4 +35,19 @@ func TestReportCountsBeyondItsLimit(t *testing.T) {
 	page, said, code = called(t, "report", "--limit", "3", "-o", "-", file)
 	require.Zero(t, code, said)
 	require.NotContains(t, page, "of them shown")
+}
+
+// TestAReportSaysOfUDPWhatItsSourceSees, which the level does not tell: that is TCP's.
+func TestAReportSaysOfUDPWhatItsSourceSees(t *testing.T) {
+	const unsized, bare = "UDP is seen as sockets that open and close, without bytes", "Datagrams are seen as they leave an interface"
+	for source, says := range map[string]string{"ebpf": "", "packet": bare, "udp_diag": unsized, "proc": unsized, "": "UDP is not seen"} {
+		for _, level := range []string{"L3", "L2", "L1", "L0", "proc"} {
+			var page strings.Builder
+			require.NoError(t, report.Write(&page, report.Data{Status: report.Row{"level": level, "udp_source": source,
+				"blind": strings.Join(blindAt(level, udpLevels[source]), " ")}}))
+			for _, sentence := range []string{unsized, bare, "UDP is not seen"} {
+				require.Equal(t, sentence == says, strings.Contains(page.String(), "<li>"+sentence), "%s, %s: %s", level, source, sentence)
+			}
+		}
+	}
 }

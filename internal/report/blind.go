@@ -22,24 +22,20 @@ var techniques = []technique{
 	{"T1573", "Encrypted Channel", "https://attack.mitre.org/techniques/T1573/"},
 }
 
-// blindSpots says what the sensor behind these rows could not see.
-func blindSpots(d Data) []string {
+// blindSpots says what the sensor behind these rows could not see: at its levels of TCP and UDP in its own words.
+func blindSpots(d Data) (blind []string) {
 	status := d.Status
-	blind := []string{"Payloads are counted, not read: sizes of encrypted traffic are sizes of ciphertext."}
 	if len(status) == 0 {
+		blind = append(blind, "Payloads are counted, not read: sizes of encrypted traffic are sizes of ciphertext.")
 		if !slices.ContainsFunc(d.Candidates, func(c Candidate) bool { return c.Row["path"] != "" }) {
 			blind = append(blind, "Recorded traffic knows hosts, not processes: whether the sender was expected to talk cannot be judged.")
 		}
 		return blind
 	}
-	switch level := status["level"]; level {
-	case "L3":
-	case "L2":
-		blind = append(blind, "At level L2 datagrams (UDP) are seen to open and close, without sizes; sends on open TCP connections are right to a jiffy.")
-	case "L1":
-		blind = append(blind, "At level L1 datagrams are sized but their process may be unknown; processes that live for milliseconds may be missed.")
-	default:
-		blind = append(blind, fmt.Sprintf("At level %s processes that live for less than a sample are counted as unattributed, and datagrams have no sizes.", word(level, "none")))
+	for sentence := range strings.SplitAfterSeq(status["blind"], ". ") {
+		if sentence != "" {
+			blind = append(blind, strings.TrimSpace(sentence))
+		}
 	}
 	if n := figure.Number(status["unattributed_sends"]); n > 0 {
 		blind = append(blind, fmt.Sprintf("%.0f sends could not be tied to a process.", n))

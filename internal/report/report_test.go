@@ -21,7 +21,7 @@ import (
 func many(candidates, checkins int) Data {
 	r := rand.New(rand.NewPCG(1, 2))
 	d := Data{Source: "host web-1", Version: "0.1.0", Generated: time.Unix(1_700_000_000, 0), Considered: 2 * candidates,
-		Status: Row{"level": "L3", "max_gap_ms": "120"}, Codes: map[string]string{"regular_timing": "check-ins come at even intervals"}}
+		Status: Row{"level": "L3", "blind": "Payloads that are encrypted are seen as sizes of ciphertext.", "max_gap_ms": "120"}, Codes: map[string]string{"regular_timing": "check-ins come at even intervals"}}
 	for i := range candidates {
 		c := Candidate{Row: Row{"scope": "destination", "severity": severities[i%4], "path": fmt.Sprintf("/usr/lib/vendor/agent-%d", i), "pid": fmt.Sprint(1000 + i),
 			"cmdline": "/usr/lib/vendor/agent --config /etc/vendor/agent.yaml", "parent_path": "/usr/lib/systemd/systemd", "parent_cmdline": "/sbin/init",
@@ -52,7 +52,7 @@ func TestReportTellsWhatTheRowsSay(t *testing.T) {
 	page := written(t, many(4, 200))
 	for _, text := range []string{"host web-1", "<b>1</b> high", "/usr/lib/vendor/agent-0", "94 % of 212 gaps", "198.51.100.7:443", "60 s ± 20 %", "151 B",
 		"check-ins come at even intervals", "no_package</code> <span class=\"soft\">(weight 2)", "attack.mitre.org/techniques/T1030/", "beaconwatch.ext explain &#39;/usr/lib/vendor/agent-0 tcp://198.51.100.7:443&#39;",
-		"31 % by chance", "200 check-ins in", "sizes of encrypted traffic are sizes of ciphertext", "/usr/lib/systemd/systemd"} {
+		"31 % by chance", "200 check-ins in", "seen as sizes of ciphertext", "/usr/lib/systemd/systemd"} {
 		require.True(t, strings.Contains(page, text), text)
 	}
 	require.Equal(t, 12, strings.Count(page, "<svg "), "timeline, intervals and sizes of four")
@@ -91,6 +91,13 @@ func TestCardDoesNotContradictItself(t *testing.T) {
 	require.NotContains(t, page, "97 payloads")
 	d.Candidates[0].Row["size_bytes"] = ""
 	require.Contains(t, written(t, d), "sizes are unknown")
+}
+
+// TestBlindSpotsAreTheSensorsOwnWords, a sentence each.
+func TestBlindSpotsAreTheSensorsOwnWords(t *testing.T) {
+	d := many(1, 20)
+	d.Status["blind"] = "UDP is not seen. Sizes (of all kinds, up to 1.5 MB) are not."
+	require.Contains(t, written(t, d), "<li>UDP is not seen.</li><li>Sizes (of all kinds, up to 1.5 MB) are not.</li></ul>")
 }
 
 // TestStepsOfAProcessThatIsGone lead to what is there still.
