@@ -2,49 +2,97 @@ package main
 
 import (
 	"bytes"
-	"fmt"
+	"context"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
-	"github.com/beaconwatch/beaconwatch/test/need"
+	"github.com/beaconwatch/beaconwatch/internal/report"
+	"github.com/beaconwatch/beaconwatch/internal/shell"
+	"github.com/beaconwatch/beaconwatch/internal/table"
+	"github.com/beaconwatch/beaconwatch/test/pty"
+	"github.com/beaconwatch/beaconwatch/test/scene"
 )
 
-// pseudoTerminal returns both ends of a pseudo-terminal (pty(7)).
-func pseudoTerminal(t *testing.T) (master, slave *os.File) {
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		need.Skip(t, "no pseudo-terminals here: %v", err)
-	}
-	t.Cleanup(func() { master.Close() })
-	require.NoError(t, unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { slave.Close() })
-	return master, slave
-}
-
 func TestProgressIsShownOnATerminalAndWiped(t *testing.T) {
-	master, slave := pseudoTerminal(t)
+	term := pty.New(t, 80, 24)
 	drawn := make(chan struct{}, 1000)
-	hide := showProgress(slave, func() string {
+	hide := showProgress(term.Slave, func() string {
 		drawn <- struct{}{}
 		return "scored 7 flows"
 	})
 	<-drawn
 	hide()
-	var seen strings.Builder
-	for buf := make([]byte, 256); !strings.HasSuffix(seen.String(), "flows\r\x1b[K"); {
-		n, err := master.Read(buf)
-		require.NoError(t, err)
-		seen.Write(buf[:n])
+	require.True(t, strings.HasPrefix(term.Expect("flows\r\x1b[K"), "\r\x1b[Kscored 7 flows"))
+}
+
+// TestWaitingForASensorShowsHowLongItHas, the commonest wait of all: half a minute before the first answer of a private one.
+func TestWaitingForASensorShowsHowLongItHas(t *testing.T) {
+	term := pty.New(t, 80, 24)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cmd := &cobra.Command{}
+	cmd.SetContext(ctx)
+	cmd.SetErr(term.Slave)
+	ended := make(chan error, 1)
+	go func() { ended <- observe(cmd, 30*time.Minute) }()
+	require.Contains(t, term.Expect(" s of 1800 s"), "Observing for 30m0s.\r\n\r\x1b[Kobserving: ")
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	term.Expect("\r\x1b[K")
+
+	var elsewhere bytes.Buffer
+	cmd.SetErr(&elsewhere)
+	cmd.SetContext(t.Context())
+	require.NoError(t, observe(cmd, time.Millisecond))
+	require.Equal(t, "Observing for 1ms.\n", elsewhere.String())
+}
+
+// gated answers about check-ins only once it may.
+type gated struct {
+	shell.Querier
+	open chan struct{}
+}
+
+func (g gated) Query(ctx context.Context, sql string) ([]string, [][]string, error) {
+	if strings.Contains(sql, "process_send_history") {
+		<-g.open
 	}
-	require.True(t, strings.HasPrefix(seen.String(), "\r\x1b[Kscored 7 flows"), "%q", seen.String())
+	return g.Querier.Query(ctx, sql)
+}
+
+func TestAReportShowsHowManyOfItsCardsItHas(t *testing.T) {
+	played := scene.New(t)
+	played.Play(scene.Implant(), scene.Exfiltration())
+	host, err := newTableHost(table.All(played.Deps()), nil)
+	require.NoError(t, err)
+	defer host.Close()
+	term := pty.New(t, 80, 24)
+	cmd := &cobra.Command{}
+	cmd.SetContext(t.Context())
+	cmd.SetErr(term.Slave)
+	ask := gated{host, make(chan struct{}, 1)}
+	collected := make(chan report.Data, 1)
+	go func() {
+		data, err := (&reporting{least: 0.5, limit: 10}).ofTables(cmd, ask, "here", false)
+		assert.NoError(t, err)
+		collected <- data
+	}()
+	term.Expect("reading check-ins: 0 of 2 candidates")
+	ask.open <- struct{}{}
+	term.Expect("reading check-ins: 1 of 2 candidates")
+	ask.open <- struct{}{}
+	data := <-collected
+	term.Expect("\r\x1b[K")
+	require.Len(t, data.Candidates, 2)
+	for _, c := range data.Candidates {
+		require.Len(t, c.Bursts, 60)
+	}
 }
 
 func TestProgressIsSilentElsewhere(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -99,14 +100,14 @@ func (r *reporting) collect(cmd *cobra.Command, cfg config.Config, files []strin
 		if err != nil {
 			name = "this host"
 		}
-		return r.ofTables(cmd.Context(), ask, "host "+name, true)
+		return r.ofTables(cmd, ask, "host "+name, true)
 	case len(files) == 1 && isHistories(files[0]):
 		host, err := savedTables(cfg, files[0])
 		if err != nil {
 			return report.Data{}, err
 		}
 		defer host.Close()
-		return r.ofTables(cmd.Context(), host, "histories in "+files[0], false)
+		return r.ofTables(cmd, host, "histories in "+files[0], false)
 	}
 	networks, err := prefixes(r.local)
 	if err != nil {
@@ -118,11 +119,12 @@ func (r *reporting) collect(cmd *cobra.Command, cfg config.Config, files []strin
 		return report.Data{}, err
 	}
 	defer host.Close()
-	return r.ofTables(cmd.Context(), host, "recorded traffic in "+strings.Join(files, ", "), false)
+	return r.ofTables(cmd, host, "recorded traffic in "+strings.Join(files, ", "), false)
 }
 
 // ofTables asks the tables; live says that there is a sensor to ask how well it sees.
-func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source string, live bool) (data report.Data, err error) {
+func (r *reporting) ofTables(cmd *cobra.Command, ask shell.Querier, source string, live bool) (data report.Data, err error) {
+	ctx := cmd.Context()
 	data.Source = source
 	if live {
 		status, err := rowsOf(ctx, ask, "SELECT * FROM beacon_sensor_status")
@@ -158,14 +160,27 @@ func (r *reporting) ofTables(ctx context.Context, ask shell.Querier, source stri
 			return data, err
 		}
 	}
-	for _, row := range rows {
-		c := report.Candidate{Row: row}
-		if c.Bursts, err = bursts(ctx, ask, row); err != nil {
-			return data, err
+	data.Candidates, err = withBursts(cmd, ask, rows)
+	return data, err
+}
+
+// withBursts asks for the check-ins of each row.
+func withBursts(cmd *cobra.Command, ask shell.Querier, rows []map[string]string) ([]report.Candidate, error) {
+	all := make([]report.Candidate, len(rows))
+	var asked atomic.Int64
+	hide := showProgress(cmd.ErrOrStderr(), func() string {
+		return fmt.Sprintf("reading check-ins: %d of %s", asked.Load(), figure.Count(len(rows), "candidate"))
+	})
+	defer hide()
+	for i, row := range rows {
+		found, err := bursts(cmd.Context(), ask, row)
+		if err != nil {
+			return nil, err
 		}
-		data.Candidates = append(data.Candidates, c)
+		all[i] = report.Candidate{Row: row, Bursts: found}
+		asked.Add(1)
 	}
-	return data, nil
+	return all, nil
 }
 
 // graded counts the candidates of a report by severity, as if it had no limit.

@@ -99,12 +99,17 @@ func (w *whom) private(cmd *cobra.Command, cfg config.Config) (shell.Querier, fu
 	return host, done, nil
 }
 
-// observe waits, and says how long.
+// observe waits, says how long, and on a terminal how long it has.
 func observe(cmd *cobra.Command, d time.Duration) error {
 	if d == 0 {
 		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "Observing for %s.\n", d)
+	begun := time.Now()
+	hide := showProgress(cmd.ErrOrStderr(), func() string {
+		return fmt.Sprintf("observing: %d s of %d s", int(time.Since(begun).Seconds()), int(d.Seconds()))
+	})
+	defer hide()
 	select {
 	case <-cmd.Context().Done():
 		return cmd.Context().Err()

@@ -1,17 +1,12 @@
 package shell
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/beaconwatch/beaconwatch/test/need"
+	"github.com/beaconwatch/beaconwatch/test/pty"
 )
 
 const (
@@ -47,75 +42,22 @@ func TestMain(m *testing.M) {
 
 // terminal is a pseudo-terminal with a process in it.
 type terminal struct {
+	*pty.Terminal
 	t       *testing.T
-	master  *os.File
 	process *exec.Cmd
-
-	mu   sync.Mutex
-	seen bytes.Buffer
 }
 
 // startPrompt runs the prompt in a terminal of 80 columns, as a person would see it.
 func startPrompt(t *testing.T, socket, history string, environment ...string) *terminal {
 	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		need.Skip(t, "no pseudo-terminals here: %v", err)
-	}
-	t.Cleanup(func() { master.Close() })
-	fd := int(master.Fd())
-	require.NoError(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	require.NoError(t, err)
-	require.NoError(t, unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 80}))
-	slave, err := os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	require.NoError(t, err)
-	defer slave.Close()
-	term := &terminal{t: t, master: master, process: exec.Command(os.Args[0])}
+	term := &terminal{Terminal: pty.New(t, 80, 40), t: t, process: exec.Command(os.Args[0])}
+	defer term.Slave.Close()
 	term.process.Env = append(append(os.Environ(), "TERM=xterm", promptSocket+"="+socket, promptHistory+"="+history), environment...)
-	term.process.Stdin, term.process.Stdout, term.process.Stderr = slave, slave, slave
+	term.process.Stdin, term.process.Stdout, term.process.Stderr = term.Slave, term.Slave, term.Slave
 	term.process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, term.process.Start())
 	t.Cleanup(func() { _ = term.process.Process.Kill() })
-	go func() {
-		buffer := make([]byte, 4096)
-		for {
-			n, err := master.Read(buffer)
-			term.mu.Lock()
-			term.seen.Write(buffer[:n])
-			term.mu.Unlock()
-			if err != nil {
-				return
-			}
-		}
-	}()
 	return term
-}
-
-func (term *terminal) typed(keys string) {
-	term.t.Helper()
-	_, err := term.master.WriteString(keys)
-	require.NoError(term.t, err)
-}
-
-// expect waits until text is on the screen, and forgets what came up to it.
-func (term *terminal) expect(text string) {
-	term.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		term.mu.Lock()
-		seen := term.seen.String()
-		if i := strings.Index(seen, text); i >= 0 {
-			term.seen.Next(i + len(text))
-			term.mu.Unlock()
-			return
-		}
-		term.mu.Unlock()
-		if time.Now().After(deadline) {
-			term.t.Fatalf("%q is not in %q", text, seen)
-		}
-		runtime.Gosched()
-	}
 }
 
 func (term *terminal) ends() {
@@ -133,39 +75,39 @@ func TestPrompt(t *testing.T) {
 	socket, _ := serve(t, newHost(t, numbers(2)))
 	history := filepath.Join(t.TempDir(), "history")
 	term := startPrompt(t, socket, history)
-	term.expect("test: type SQL")
-	term.expect("test> ")
-	term.typed("SELECT n,\r")
-	term.expect("...> ")
-	term.typed("  n + 1 AS next FROM numbers;\r")
-	term.expect("+\r\n| 0 |    1 |\r\n| 1 |    2 |\r\n")
-	term.expect("test> ")
+	term.Expect("test: type SQL")
+	term.Expect("test> ")
+	term.Type("SELECT n,\r")
+	term.Expect("...> ")
+	term.Type("  n + 1 AS next FROM numbers;\r")
+	term.Expect("+\r\n| 0 |    1 |\r\n| 1 |    2 |\r\n")
+	term.Expect("test> ")
 
-	term.typed("SELECT word FROM num\t WHERE n = 1;\r")
-	term.expect("numbers")
-	term.expect(`w1\x1b[2J`)
+	term.Type("SELECT word FROM num\t WHERE n = 1;\r")
+	term.Expect("numbers")
+	term.Expect(`w1\x1b[2J`)
 
-	term.typed("SELECT nope;\r")
-	term.expect("Error: no such column: nope\r\n")
+	term.Type("SELECT nope;\r")
+	term.Expect("Error: no such column: nope\r\n")
 
-	term.typed("SELECT 'half\r")
-	term.expect("...> ")
-	term.typed(ctrlC)
-	term.expect("test> ")
-	term.typed(".tables n*\r")
-	term.expect("\r\nnumbers\r\n")
+	term.Type("SELECT 'half\r")
+	term.Expect("...> ")
+	term.Type(ctrlC)
+	term.Expect("test> ")
+	term.Type(".tables n*\r")
+	term.Expect("\r\nnumbers\r\n")
 
-	term.typed("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x FROM c WHERE x < 0;\r")
-	term.expect("x < 0;")
+	term.Type("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x FROM c WHERE x < 0;\r")
+	term.Expect("x < 0;")
 	term.interrupt()
-	term.expect("Error: interrupted\r\n")
-	term.expect("test> ")
+	term.Expect("Error: interrupted\r\n")
+	term.Expect("test> ")
 
-	term.typed("SELECT 'again' AS a;\r")
-	term.expect("again")
-	term.typed(up + "\r")
-	term.expect("again")
-	term.typed(".quit\r")
+	term.Type("SELECT 'again' AS a;\r")
+	term.Expect("again")
+	term.Type(up + "\r")
+	term.Expect("again")
+	term.Type(".quit\r")
 	term.ends()
 
 	info, err := os.Stat(history)
@@ -176,12 +118,12 @@ func TestPrompt(t *testing.T) {
 	require.Contains(t, string(lines), "SELECT n,\n")
 
 	term = startPrompt(t, socket, history)
-	term.expect("test> ")
-	term.typed(up + up)
-	term.expect("SELECT 'again' AS a;")
-	term.typed(ctrlC)
-	term.expect("test> ")
-	term.typed(ctrlD)
+	term.Expect("test> ")
+	term.Type(up + up)
+	term.Expect("SELECT 'again' AS a;")
+	term.Type(ctrlC)
+	term.Expect("test> ")
+	term.Type(ctrlD)
 	term.ends()
 }
 
@@ -189,19 +131,19 @@ func TestPrompt(t *testing.T) {
 func (term *terminal) interrupt() {
 	term.t.Helper()
 	require.Eventually(term.t, func() bool {
-		mode, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS)
+		mode, err := unix.IoctlGetTermios(int(term.Master.Fd()), unix.TCGETS)
 		return err == nil && mode.Lflag&unix.ISIG != 0
 	}, 10*time.Second, time.Millisecond)
-	term.typed(ctrlC)
+	term.Type(ctrlC)
 }
 
 func TestPromptLeavesTheTerminalAsItWas(t *testing.T) {
 	socket, _ := serve(t, newHost(t))
 	term := startPrompt(t, socket, "")
-	term.expect("test> ")
+	term.Expect("test> ")
 	require.NoError(t, term.process.Process.Signal(syscall.SIGTERM))
 	term.ends()
-	mode, err := unix.IoctlGetTermios(int(term.master.Fd()), unix.TCGETS)
+	mode, err := unix.IoctlGetTermios(int(term.Master.Fd()), unix.TCGETS)
 	require.NoError(t, err)
 	require.NotZero(t, mode.Lflag&unix.ECHO)
 	require.NotZero(t, mode.Lflag&unix.ICANON)
@@ -211,16 +153,16 @@ func TestNoColor(t *testing.T) {
 	socket, _ := serve(t, newHost(t))
 	const bold = "\x1b[1m"
 	term := startPrompt(t, socket, "")
-	term.expect("test> ")
-	term.typed("SELECT 1 AS one;\r")
-	term.expect(bold)
-	term.typed(ctrlD)
+	term.Expect("test> ")
+	term.Type("SELECT 1 AS one;\r")
+	term.Expect(bold)
+	term.Type(ctrlD)
 	term.ends()
 
 	term = startPrompt(t, socket, "", "NO_COLOR=1")
-	term.expect("test> ")
-	term.typed("SELECT 1 AS one;\r")
-	term.expect("+-----+\r\n| one |\r\n")
-	term.typed(ctrlD)
+	term.Expect("test> ")
+	term.Type("SELECT 1 AS one;\r")
+	term.Expect("+-----+\r\n| one |\r\n")
+	term.Type(ctrlD)
 	term.ends()
 }
