@@ -29,7 +29,7 @@ func (r *recorded) rows(cmd *cobra.Command, where string) ([]baseline.Row, error
 		return nil, err
 	}
 	if len(r.fleet) > 0 {
-		return fleetCandidates(cmd, r.fleet, "true", "max(evidence) DESC")
+		return fleetCandidates(cmd, r.fleet, "true", "evidence DESC")
 	}
 	ask, done, err := r.connect(cmd, cfg, true)
 	if err != nil {

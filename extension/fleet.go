@@ -120,30 +120,37 @@ func (f *fleetLogs) answer(cmd *cobra.Command, config fleet.Config, files []stri
 		return fmt.Errorf("fleet: %w", err)
 	}
 	defer store.Close()
-	stdin := interruptible(ctx, cmd.InOrStdin())
 	if f.assets != "" {
-		if err := store.LoadAssets(ctx, f.assets, stdin); err != nil {
+		if err := store.LoadAssets(ctx, f.assets, interruptible(ctx, cmd.InOrStdin())); err != nil {
 			return usagef("fleet: --assets %w", err)
 		}
 	}
-	hide := showProgress(messages, func() string { return "reading" + share(store.Progress()) })
-	for _, path := range files {
-		if err = store.Load(ctx, path, stdin); err != nil {
-			break
-		}
-	}
-	hide()
-	if err != nil {
+	if err := loadFleet(cmd, store, files); err != nil {
 		return fmt.Errorf("fleet %w", err)
 	}
-	stats := store.Stats()
-	tellFleet(messages, stats)
 	q := query{json: f.json, csv: f.csv}
 	sh := shell.New(progressing{store, messages}, shell.Config{Mode: q.mode(), Name: extensionName})
 	if err := sh.Execute(ctx, statement, cmd.OutOrStdout()); err != nil {
 		return fmt.Errorf("fleet: %w", err)
 	}
-	return complain(messages, "fleet", stats.Faults)
+	return complain(messages, "fleet", store.Stats().Faults)
+}
+
+// loadFleet reads result logs and says how far it is, and what they held.
+func loadFleet(cmd *cobra.Command, store *fleet.Store, files []string) error {
+	stdin := interruptible(cmd.Context(), cmd.InOrStdin())
+	hide := showProgress(cmd.ErrOrStderr(), func() string { return "reading" + share(store.Progress()) })
+	var err error
+	for _, path := range files {
+		if err = store.Load(cmd.Context(), path, stdin); err != nil {
+			break
+		}
+	}
+	hide()
+	if err == nil {
+		tellFleet(cmd.ErrOrStderr(), store.Stats())
+	}
+	return err
 }
 
 // progressing shows that a query is running.

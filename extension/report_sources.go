@@ -73,7 +73,7 @@ func savedTables(cfg config.Config, path string) (*sqlhost.Host, error) {
 // ofFleet takes the newest row of each candidate on each host out of result logs. Logs hold no micro-bursts, so there are no
 // pictures.
 func (r *reporting) ofFleet(cmd *cobra.Command, files []string) (data report.Data, err error) {
-	rows, err := fleetCandidates(cmd, files, fmt.Sprintf("score >= %g", r.least), bySeverity+", max(evidence) DESC")
+	rows, err := fleetCandidates(cmd, files, fmt.Sprintf("score >= %g", r.least), bySeverity+", evidence DESC")
 	if err != nil {
 		return data, err
 	}

@@ -33,21 +33,22 @@ func rowsOf(ctx context.Context, ask shell.Querier, sql string) ([]map[string]st
 	return rows, nil
 }
 
-// fleetCandidates takes the newest row of each candidate on each host, called its reporter, out of result logs: those that are
-// where, by order.
+// fleetCandidates takes the newest whole row of each candidate on each host, called its reporter, out of result logs: those
+// that are where, by order. Alerts, which have no score, are not whole.
 func fleetCandidates(cmd *cobra.Command, files []string, where, order string) ([]map[string]string, error) {
 	store, err := fleet.Open(cmd.Context(), fleet.Config{})
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	for _, file := range files {
-		if err := store.Load(cmd.Context(), file, cmd.InOrStdin()); err != nil {
-			return nil, err
-		}
+	if err := loadFleet(cmd, store, files); err != nil {
+		return nil, err
 	}
-	rows, err := rowsOf(cmd.Context(), store, `SELECT host, columns, max(unix_time) AS newest FROM beacon_results
-		WHERE kind = 'candidate' AND `+where+` GROUP BY host, signature ORDER BY `+order)
+	rows, err := rowsOf(cmd.Context(), progressing{store, cmd.ErrOrStderr()}, `SELECT host, columns FROM (
+		SELECT host, columns, score, severity, evidence, row_number() OVER
+			(PARTITION BY host, signature, columns ->> 'uid' ORDER BY unix_time DESC, row_hash) AS place
+		FROM beacon_results WHERE kind = 'candidate' AND action <> 'removed' AND score IS NOT NULL
+	) WHERE place = 1 AND `+where+` ORDER BY `+order)
 	if err != nil {
 		return nil, err
 	}
