@@ -18,6 +18,27 @@ import (
 	"github.com/beaconwatch/beaconwatch/test/scene"
 )
 
+// askingTables asks the real tables, in SQL, over what has been played.
+func askingTables(t *testing.T, played *scene.Scene) func(context.Context, string) ([]Row, error) {
+	host, err := sqlhost.New(sqlhost.Config{Name: "test"})
+	require.NoError(t, err)
+	t.Cleanup(host.Close)
+	for _, one := range table.All(played.Deps()) {
+		require.NoError(t, host.RegisterTable(one))
+	}
+	return func(ctx context.Context, sql string) ([]Row, error) {
+		columns, values, err := host.Query(ctx, sql)
+		rows := make([]Row, len(values))
+		for i, v := range values {
+			rows[i] = Row{}
+			for j, name := range columns {
+				rows[i][name] = v[j]
+			}
+		}
+		return rows, err
+	}
+}
+
 // overTables is a view over the real tables, filled with more pairs than it shows: programs with what SQL and LIKE read as something
 // else in their names, of two users, with sizes and without, with a rhythm and without.
 func overTables(t *testing.T) *stage {
@@ -46,17 +67,7 @@ func overTables(t *testing.T) *stage {
 	many.Count = 3 * len(many.To)
 	played.Play(many)
 
-	host, err := sqlhost.New(sqlhost.Config{Name: "test"})
-	require.NoError(t, err)
-	t.Cleanup(host.Close)
-	for _, one := range table.All(played.Deps()) {
-		require.NoError(t, host.RegisterTable(one))
-	}
-	s := &stage{}
-	s.model = newModel(t.Context(), Config{History: report.History, Ask: func(_ context.Context, sql string) ([]Row, error) {
-		s.asked = append(s.asked, sql)
-		return scene.Ask(t, host, sql), nil
-	}})
+	s := &stage{model: newModel(t.Context(), Config{History: report.History, Ask: askingTables(t, played)})}
 	s.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
 	s.refresh()
 	require.Len(t, s.all, shown)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -34,7 +35,11 @@ func Run(ctx context.Context, c Config) error {
 		c.Every = time.Second
 	}
 	m := newModel(ctx, c)
-	_, err := tea.NewProgram(m, append([]tea.ProgramOption{tea.WithContext(ctx)}, c.Options...)...).Run()
+	options := []tea.ProgramOption{tea.WithContext(ctx)}
+	if os.Getenv("NO_COLOR") != "" { // whatever it holds, no-color.org; the library takes it for a truth value
+		options = append(options, tea.WithEnvironment(append(os.Environ(), "NO_COLOR=1")))
+	}
+	_, err := tea.NewProgram(m, append(options, c.Options...)...).Run()
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
