@@ -130,3 +130,27 @@ func TestPacesShareABudget(t *testing.T) {
 	require.Zero(t, paces[1].maxGap, "and its rest is no gap")
 	require.Equal(t, 40*time.Millisecond, paces[0].period())
 }
+
+// A host that slept has counted on boot time, and not on the monotonic time of its ticks: the offset between them is another. What is
+// seen at the first reading after it is dated after the sleep, not before.
+func TestTheClockGoesOnAfterTheHostSlept(t *testing.T) {
+	for name, slept := range map[string]time.Duration{"a second": time.Second, "a night": 9 * time.Hour, "the offset was measured amiss": -time.Second} {
+		t.Run(name, func(t *testing.T) {
+			c := newJiffyClock()
+			awake := c.offset
+			c.offset -= slept // as it was before the host slept
+			before := boottime.Now()
+			at := c.read()
+			require.GreaterOrEqual(t, at.now, before)
+			require.LessOrEqual(t, at.tick, at.now)
+			require.LessOrEqual(t, at.now.Sub(at.tick), c.jiffy)
+			require.InDelta(t, awake, c.offset, float64(c.jiffy), "the offset is measured again")
+			from, to := c.ago(span{from: at, to: at}, c.jiffy)
+			require.InDelta(t, int64(before), int64(from), float64(20*c.jiffy))
+			require.LessOrEqual(t, to, at.now)
+			at = c.read()
+			require.LessOrEqual(t, at.now.Sub(at.tick), 10*c.jiffy, "and holds")
+			require.InDelta(t, awake, c.offset, float64(c.jiffy))
+		})
+	}
+}
