@@ -27,6 +27,7 @@ type tracing struct {
 	attempted chan struct{} // closed once the ladder of TCP has asked the kernel
 	asked     bool
 	current   *traced // while it is open
+	why       error   // the latest reason for which the programs that tell every send were not, or no longer, attached
 	receivers map[string]source.Emit
 	changed   chan struct{} // closed when current or receivers change
 }
@@ -59,6 +60,9 @@ func (t *tracing) open(level source.Level) func() (sensor.Source, error) {
 			t.asked = true
 			close(t.attempted)
 		}
+		if level == source.EverySend {
+			t.why = err
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +84,8 @@ func missing(e *source.EBPF) error {
 }
 
 // Run emits TCP to emit and the rest to whoever stands on the programs, until ctx ends or the programs are lost.
-func (r *traced) Run(ctx context.Context, emit source.Emit) error {
-	defer r.leave()
+func (r *traced) Run(ctx context.Context, emit source.Emit) (err error) {
+	defer func() { r.leave(err) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cfg := r.owner.sampler
@@ -98,7 +102,6 @@ func (r *traced) Run(ctx context.Context, emit source.Emit) error {
 		})
 		stop()
 	}()
-	var err error
 	if refused == nil {
 		err = follower{sampler, r, 0}.Run(ctx, r.Backfill(emit))
 	} else {
@@ -115,9 +118,12 @@ func (r *traced) tells(cookie uint64) bool {
 	return known || stats.Lost > 0 || stats.Untracked > 0
 }
 
-func (r *traced) leave() {
+func (r *traced) leave(why error) {
 	r.owner.mu.Lock()
 	defer r.owner.mu.Unlock()
+	if r.Level() == source.EverySend {
+		r.owner.why = why
+	}
 	if r.owner.current == r {
 		r.owner.current = nil
 		r.owner.change()
@@ -173,7 +179,7 @@ func (t *tracing) share(protocol string) func() (sensor.Source, error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.current == nil || t.current.Level() < source.EverySend {
-			return nil, errors.New("the programs that tell every send are not attached")
+			return nil, detached{"are not attached", t.why}
 		}
 		return rung{&shared{protocol: protocol, owner: t, on: t.current,
 			stats: source.Stats{Name: "ebpf", Protocol: protocol, Quality: send.Exact}}}, nil
@@ -194,9 +200,21 @@ func (s *shared) Run(ctx context.Context, emit source.Emit) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.on.ended:
-		return errors.New("the programs that tell every send have ended")
+		s.owner.mu.Lock()
+		defer s.owner.mu.Unlock()
+		return detached{"have ended", s.owner.why}
 	}
 }
+
+// detached says what the programs are, and leaves why to the ladder of TCP, which says it; their errno is that of all.
+type detached struct {
+	are string
+	why error
+}
+
+func (d detached) Error() string { return "the programs that tell every send " + d.are }
+
+func (d detached) Unwrap() error { return d.why }
 
 // Stats is what was received.
 func (s *shared) Stats() source.Stats {

@@ -47,12 +47,13 @@ type Ladder struct {
 // climber runs one ladder.
 type climber struct {
 	ladder Ladder
-	retry  time.Duration // how long to stand on a lower rung before trying the better ones again
+	retry  time.Duration // how long to stand on a lower rung before trying the better ones again, see pause
 	log    *slog.Logger
 	emit   func(send.Send)
 
-	mu      sync.Mutex // guards everything below
-	on      int        // the rung in use, −1 for none
+	mu      sync.Mutex    // guards everything below
+	on      int           // the rung in use, −1 for none
+	short   time.Duration // the next pause for a shortage
 	source  Source
 	reasons []refusal // by rung: why it is not in use
 	past    []SourceStats
@@ -64,7 +65,7 @@ type refusal struct {
 }
 
 func newClimber(l Ladder, retry time.Duration, log *slog.Logger, emit func(send.Send)) *climber {
-	return &climber{ladder: l, retry: retry, log: log, emit: emit, on: -1,
+	return &climber{ladder: l, retry: retry, log: log, emit: emit, on: -1, short: retry / 16,
 		reasons: make([]refusal, len(l.Rungs)), past: make([]SourceStats, len(l.Rungs))}
 }
 
@@ -74,7 +75,7 @@ func (c *climber) run(ctx context.Context) {
 		if i, src := c.open(len(c.ladder.Rungs)); src != nil && c.stand(ctx, i, src) {
 			return
 		}
-		wait(ctx, c.retry)
+		wait(ctx, c.pause(len(c.ladder.Rungs)))
 	}
 }
 
@@ -88,10 +89,11 @@ func (c *climber) stand(ctx context.Context, i int, src Source) (done bool) {
 			waiting.Go(func() { c.lookUp(run, i, better, stop) })
 		}
 		c.set(i, src)
+		began := time.Now()
 		err := src.Run(run, c.emit)
 		stop()
 		waiting.Wait()
-		c.unset(i, src)
+		c.unset(i, src, time.Since(began))
 		select {
 		case s := <-better:
 			c.log.Info("a better source is back", "protocol", c.ladder.Protocol, "source", c.ladder.Rungs[s.rung].Name)
@@ -113,15 +115,30 @@ type step struct {
 	source Source
 }
 
-// lookUp tries the rungs above i every retry; when one opens it hands it over and ends the present source.
+// lookUp tries the rungs above i again and again; when one opens it hands it over and ends the present source.
 func (c *climber) lookUp(ctx context.Context, i int, better chan<- step, stop context.CancelFunc) {
-	for wait(ctx, c.retry) {
+	for wait(ctx, c.pause(i)) {
 		if j, src := c.open(i); src != nil {
 			better <- step{j, src}
 			stop()
 			return
 		}
 	}
+}
+
+// pause is how long to wait before the first n rungs are tried again: retry, or less at first where one of them is missing only for
+// want of descriptors or memory.
+func (c *climber) pause(n int) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.reasons[:n] {
+		if r.errno == syscall.EMFILE || r.errno == syscall.ENFILE || r.errno == syscall.ENOMEM {
+			p := c.short
+			c.short = min(2*c.short, c.retry)
+			return p
+		}
+	}
+	return c.retry
 }
 
 // open returns the best of the first n rungs that opens, or nil.
@@ -165,13 +182,16 @@ func (c *climber) set(i int, src Source) {
 	c.on, c.source, c.reasons[i] = i, src, refusal{}
 }
 
-// unset folds the counters of an ended source into those of its rung.
-func (c *climber) unset(i int, src Source) {
+// unset folds the counters of a source that has ended after so long into those of its rung.
+func (c *climber) unset(i int, src Source, lasted time.Duration) {
 	st := src.Stats()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.on, c.source = -1, nil
 	c.past[i] = c.past[i].plus(st)
+	if lasted > c.retry {
+		c.short = c.retry / 16
+	}
 }
 
 // plus adds the counters of b to a; what is not a counter is b's, except the gap, of which the longest stays.

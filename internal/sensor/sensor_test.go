@@ -124,6 +124,65 @@ func TestTheNextSourceTakesOverAndTheBetterOneComesBack(t *testing.T) {
 	})
 }
 
+// TestOnlyABetterSourceWantsAReason: why one below was refused, when it was needed, says nothing of the level.
+func TestOnlyABetterSourceWantsAReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var short atomic.Bool
+		best := &scripted{bytes: 1}
+		best.lostAt.Store(int64(5 * time.Second))
+		kernel := func() (Source, error) {
+			if short.Load() {
+				return nil, fmt.Errorf("ebpf: %w", syscall.ENOMEM)
+			}
+			return best, nil
+		}
+		s, _ := newSensor(t, []Rung{{Name: "ebpf", Level: "L3", Open: kernel}, {Name: "ebpf", Level: "L2", Open: kernel},
+			{Name: "proc", Level: "proc", Open: opens(&scripted{bytes: 2})}}, known)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		time.Sleep(time.Second)
+		short.Store(true)
+		time.Sleep(7 * time.Second)
+		require.Equal(t, "proc", s.Status().Level)
+		require.Contains(t, s.Status().LevelReason, "cannot allocate memory")
+		short.Store(false)
+		best.lostAt.Store(0)
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, "L3", s.Status().Level)
+		require.Empty(t, s.Status().LevelReason)
+		require.Equal(t, syscall.ENOMEM, s.Sources()[1].RefusedErrno, "the row has it all the same")
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+// TestAShortageIsTriedAgainSooner than a refusal, but ever more rarely while it lasts.
+func TestAShortageIsTriedAgainSooner(t *testing.T) {
+	for errno, want := range map[syscall.Errno][]time.Duration{
+		syscall.EPERM:  {0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute},
+		syscall.EMFILE: {0, 3750 * time.Millisecond, 11250 * time.Millisecond, 26250 * time.Millisecond, 56250 * time.Millisecond, 116250 * time.Millisecond, 176250 * time.Millisecond, 236250 * time.Millisecond},
+	} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var tried []time.Duration
+				s, _ := newSensor(t, []Rung{
+					{Name: "ebpf", Level: "L3", Open: func() (Source, error) {
+						tried = append(tried, time.Since(began))
+						return nil, fmt.Errorf("ebpf: %w", errno)
+					}},
+					{Name: "proc", Level: "proc", Open: opens(&scripted{bytes: 1})},
+				}, known)
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute+time.Second)
+				defer cancel()
+				require.NoError(t, s.Run(ctx))
+				require.Equal(t, want, tried)
+			})
+		})
+	}
+}
+
 func TestUnattributedIsRecordedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := newSensor(t, []Rung{{Name: "a", Open: opens(&scripted{bytes: 1})}},

@@ -48,18 +48,19 @@ func (s *Sensor) Status() Status {
 	s.mu.Unlock()
 	var reasons []string
 	for _, c := range s.snapshot() {
-		own := c.ladder.NetNS == 0
+		own, better := c.ladder.NetNS == 0, true // than the rung in use
 		for i, row := range c.rows() {
 			st.count(row.Stats)
 			if c.ladder.Protocol == "tcp" {
 				st.MaxGap = max(st.MaxGap, row.Stats.MaxGap)
 			}
+			better = better && !row.Active
 			switch {
 			case row.Active && own && c.ladder.Protocol == "tcp":
 				st.Level, st.TCPSource, st.SamplePeriod = c.ladder.Rungs[i].Level, row.Source, row.Stats.SamplePeriod
 			case row.Active && own && c.ladder.Protocol == "udp":
 				st.UDPSource = row.Source
-			case !row.Active && own && row.Reason != "" && !slices.Contains(reasons, row.Reason):
+			case better && own && row.Reason != "" && !slices.Contains(reasons, row.Reason):
 				reasons = append(reasons, row.Reason)
 			}
 		}
