@@ -70,14 +70,16 @@ func (s *serve) begin(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	if err := announce(lock, cfg.ListenSocket); err != nil {
-		return err
+	unkept := announce(cfg.StateDir, cfg.ListenSocket)
+	if unkept != nil && !cannotWrite(unkept) {
+		return unkept
 	}
-	return s.sense(ctx, cfg, log)
+	return s.sense(ctx, cfg, log, unkept)
 }
 
-// sense is the one sensor of this host: it watches, serves its own socket, and registers with osquery if told to.
-func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+// sense is the one sensor of this host: it watches, serves its own socket, and registers with osquery if told to. unkept is why it
+// cannot keep anything, nil as a rule.
+func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger, unkept error) error {
 	watching, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	var in *instrument
@@ -92,6 +94,9 @@ func (s *serve) sense(ctx context.Context, cfg config.Config, log *slog.Logger) 
 		func(ctx context.Context) error { return s.reloading(ctx, in, cfg, log, func() { end(errAnew) }) })
 	if err != nil {
 		return err
+	}
+	if unkept != nil {
+		in.sensor.Fail(unkept)
 	}
 	in.restore(cfg.StateDir)
 	in.registration = reg.registration

@@ -103,8 +103,11 @@ func (h *Histories) Load(path string) error {
 // Read restores what a file of another sensor holds into the store. The file stays as it is.
 func (h *Histories) Read(path string) error { return historiesFormat.Peek(path, h.decode) }
 
-// Run saves every interval, and once more when ctx ends. failed is told why the file could not be written; the histories
-// are then in memory only until it can be.
+// hanging is how long a save may take before it is said to hang, if the next one is not due before that.
+const hanging = 10 * time.Second
+
+// Run saves every interval, and once more when ctx ends. failed is told why the file could not be written, or that the disk takes no
+// more of it; the histories are then in memory only until it can be.
 func (h *Histories) Run(ctx context.Context, every time.Duration, failed func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -113,7 +116,13 @@ func (h *Histories) Run(ctx context.Context, every time.Duration, failed func(er
 		case <-ctx.Done():
 		case <-tick.C:
 		}
-		if err := h.Save(); err != nil {
+		late := min(hanging, every)
+		warning := time.AfterFunc(late, func() {
+			failed(fmt.Errorf("histories are in memory only: the disk has not taken them for %s, and goes on to hang", late))
+		})
+		err := h.Save()
+		warning.Stop()
+		if err != nil {
 			failed(err)
 		}
 	}
