@@ -28,6 +28,8 @@ type part struct {
 	simulate.SenderConfig
 	// Hold is how long the process keeps its connection before it closes it.
 	Hold time.Duration
+	// Name is what the process calls itself before it sends; its own name if empty.
+	Name string
 	// Mapped makes it reach an IPv4 address through an AF_INET6 socket.
 	Mapped bool
 }
@@ -36,6 +38,11 @@ func playSender() error {
 	var p part
 	if err := json.NewDecoder(os.Stdin).Decode(&p); err != nil {
 		return err
+	}
+	if p.Name != "" { // PR_SET_NAME of prctl(2), for the first thread from any of them
+		if err := os.WriteFile("/proc/self/comm", []byte(p.Name), 0); err != nil {
+			return err
+		}
 	}
 	p.Record = os.Stdout
 	p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -86,8 +93,9 @@ type actor struct {
 	where   *namespace
 	attr    syscall.SysProcAttr
 	records []*child
-	// arguments of its processes, which mean nothing to them
+	// arguments of its processes, which mean nothing to them, and what they are told they are executed as; path if empty
 	arguments []string
+	argv0     string
 }
 
 // newActor makes an executable with that name.
@@ -110,6 +118,9 @@ func (a *actor) play(t *testing.T, role string, p any) *child {
 	text, err := json.Marshal(p)
 	require.NoError(t, err)
 	cmd := exec.Command(a.path, a.arguments...)
+	if a.argv0 != "" {
+		cmd.Args[0] = a.argv0
+	}
 	cmd.Stdin = bytes.NewReader(text)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	attr := a.attr

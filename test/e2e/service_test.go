@@ -70,6 +70,7 @@ func TestService(t *testing.T) {
 		})
 	}
 	statusOfService(t, s)
+	requireMute(t, s.pid())
 }
 
 // awaitBeats waits until the program at path is ranked with so many beats and returns the row.

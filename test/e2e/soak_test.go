@@ -77,6 +77,7 @@ func TestSoak(t *testing.T) {
 			t.Logf("%s: %+v %v", time.Since(began).Round(time.Second), readings[len(readings)-1],
 				one(t, s, "SELECT tracked_pairs, evictions, history_size, send_events, unattributed_sends, lost_events, last_error, user_time + system_time AS cpu FROM beacon_sensor_status"))
 		}
+		requireMute(t, s.pid())
 		<-next
 		crowd.kill()
 		waves.records = waves.records[:0]
