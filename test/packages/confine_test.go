@@ -37,11 +37,17 @@ var capabilities = map[string]uintptr{"CAP_DAC_READ_SEARCH": unix.CAP_DAC_READ_S
 // addressFamilies by name, linux/socket.h.
 var addressFamilies = map[string]uint64{"AF_UNIX": unix.AF_UNIX, "AF_NETLINK": unix.AF_NETLINK, "AF_PACKET": unix.AF_PACKET}
 
-// runConfined puts this process under the capabilities, address families and system calls that a unit allows, then executes
-// args in its place. It returns only if that fails.
-func runConfined(unit string, args []string) error {
+// runConfined puts this process into groups, and under the limits, capabilities, address families and system calls that a unit
+// allows, then executes args in its place. It returns only if that fails.
+func runConfined(unit string, groups, args []string) error {
 	settings, err := unitSettings(unit)
 	if err != nil {
+		return err
+	}
+	if err := join(groups); err != nil {
+		return err
+	}
+	if err := limit(settings); err != nil {
 		return err
 	}
 	if err := bound(strings.Fields(strings.Join(settings["CapabilityBoundingSet"], " "))); err != nil {
@@ -85,7 +91,7 @@ func systemCalls(lines []string) ([]string, error) {
 	for _, line := range lines {
 		line, denied := strings.CutPrefix(line, "~")
 		for _, word := range strings.Fields(line) {
-			names, err := group(word)
+			names, err := systemCallGroup(word)
 			if err != nil {
 				return nil, err
 			}
@@ -108,8 +114,8 @@ func systemCalls(lines []string) ([]string, error) {
 	return known, nil
 }
 
-// group lists the system calls of a group such as @system-service, or the one named.
-func group(word string) ([]string, error) {
+// systemCallGroup lists the system calls of a group such as @system-service, or the one named.
+func systemCallGroup(word string) ([]string, error) {
 	if !strings.HasPrefix(word, "@") {
 		return []string{word}, nil
 	}
@@ -123,7 +129,7 @@ func group(word string) ([]string, error) {
 		if line == "" || line == word || strings.HasPrefix(line, "#") {
 			continue
 		}
-		inner, err := group(line)
+		inner, err := systemCallGroup(line)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,6 @@
 // Package packages installs what `make packages` builds: for real on a Debian of its own (this one under an overlay file
 // system, so that nothing of the test stays), inspected for Red Hat, smoke-tested for arm64 under emulation; and starts the
-// unit's command under the unit's own limits. What a booted systemd would add, its cgroup and mount settings, is not tested.
+// unit's command under the unit's own limits. What a booted systemd would add, its mount settings above all, is not tested.
 //
 // Tests that need privilege or a tool skip with the reason, and fail instead where BEACONWATCH_REQUIRE_ALL is 1.
 package packages
@@ -23,7 +23,7 @@ const roleVariable = "BEACONWATCH_PACKAGES_ROLE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVariable) == "confined" {
-		fmt.Fprintln(os.Stderr, runConfined(os.Getenv("BEACONWATCH_UNIT"), os.Args[1:]))
+		fmt.Fprintln(os.Stderr, runConfined(os.Getenv("BEACONWATCH_UNIT"), filepath.SplitList(os.Getenv("BEACONWATCH_GROUPS")), os.Args[1:]))
 		os.Exit(1)
 	}
 	code := m.Run()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/beaconwatch/beaconwatch/test/printed"
 
@@ -21,8 +22,8 @@ import (
 
 const unit = "../../extension/packaging/beaconwatch.service"
 
-// TestUnitStartsUnderItsOwnLimits runs the unit's command with the capabilities, address families and system calls that the
-// unit leaves it, and finds it at the level it has without them.
+// TestUnitStartsUnderItsOwnLimits runs the unit's command with the limits, capabilities, address families and system calls that the
+// unit leaves it, and finds it at the level it has without them, and as urgent at L1 as it is meant to be there.
 func TestUnitStartsUnderItsOwnLimits(t *testing.T) {
 	if os.Geteuid() != 0 {
 		need.Skip(t, "root is needed to drop capabilities")
@@ -34,26 +35,32 @@ func TestUnitStartsUnderItsOwnLimits(t *testing.T) {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 
-	free := levelOf(t, binary, false)
-	require.Equal(t, free, levelOf(t, binary, true))
+	for _, level := range []string{"L3", "L1"} {
+		free := levelOf(t, binary, level, false)
+		require.Equal(t, free, levelOf(t, binary, level, true))
+	}
 }
 
 // levelOf starts the sensor, confined or not, and returns its level and what was refused.
-func levelOf(t *testing.T, binary string, confined bool) map[string]string {
+func levelOf(t *testing.T, binary, level string, confined bool) map[string]string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bw") // private, and short: a socket's path may have 97 characters
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	socket := filepath.Join(dir, "s")
-	args := []string{binary, "--listen_socket=" + socket, "--state_dir=" + dir, "--socket="}
+	args := []string{binary, "--listen_socket=" + socket, "--state_dir=" + dir, "--socket=", "--level=" + level}
 	cmd := exec.Command(args[0], args[1:]...)
+	settings, err := unitSettings(unit)
+	require.NoError(t, err)
+	var in group
 	if confined {
+		in = newGroup(t, settings)
 		self, err := os.Executable()
 		require.NoError(t, err)
 		path, err := filepath.Abs(unit)
 		require.NoError(t, err)
 		cmd = exec.Command(self, args...)
-		cmd.Env = append(os.Environ(), roleVariable+"=confined", "BEACONWATCH_UNIT="+path)
+		cmd.Env = append(os.Environ(), roleVariable+"=confined", "BEACONWATCH_UNIT="+path, "BEACONWATCH_GROUPS="+in.memory+":"+in.tasks)
 	}
 	var said strings.Builder
 	cmd.Stderr = &said
@@ -77,6 +84,15 @@ func levelOf(t *testing.T, binary string, confined bool) map[string]string {
 		require.NotEmpty(c, rows[0]["udp_source"])
 	}, patience, 100*time.Millisecond, "it does not start: %s", &said)
 	require.NotContains(t, said.String(), "operation not permitted")
+	if confined {
+		in.requireWithin(t, cmd.Process.Pid)
+		if granted(t, settings, "LimitNICE", cmd.Process.Pid) && level == "L1" {
+			nice, err := unix.Getpriority(unix.PRIO_PROCESS, cmd.Process.Pid)
+			require.NoError(t, err)
+			require.Equal(t, -10, 20-nice, "the system call answers 20 less it")
+		}
+		granted(t, settings, "LimitMEMLOCK", cmd.Process.Pid)
+	}
 	return rows[0]
 }
 
