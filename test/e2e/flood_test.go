@@ -190,6 +190,7 @@ func flood(t *testing.T, level string, interval time.Duration) {
 	require.True(t, slices.ContainsFunc(findings, func(f map[string]string) bool { return f["finding"] == "evictions" }), "%v", findings)
 	t.Log(one(t, s, "SELECT evictions, tracked_pairs, unattributed_sends, lost_events, resident_size FROM beacon_sensor_status"), findings)
 	t.Logf("resident %d KiB, at most %d KiB", memoryOf(t, s.pid(), "VmRSS"), memoryOf(t, s.pid(), "VmHWM"))
+	require.Less(t, memoryOf(t, s.pid(), "VmHWM"), watchdog)
 	requireMute(t, s.pid())
 	for _, c := range crowd {
 		c.kill()

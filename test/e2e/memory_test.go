@@ -23,6 +23,10 @@ import (
 // ceiling is the resident memory that a sensor with the default configuration keeps to, in KiB.
 const ceiling = 90 << 10
 
+// watchdog is how much more than when it started a process may have resident under osquery's watchdog at its restrictive level, in
+// KiB: its 100 MB are MiB. The sensor stays below that in all.
+const watchdog = 100 << 10
+
 // memoryOf reads a line of /proc/PID/status in KiB: VmRSS is the resident memory now, VmHWM the most there ever was, proc(5).
 func memoryOf(t require.TestingT, pid int, line string) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -65,16 +69,14 @@ func fullState(t *testing.T, dir string, pairs, bursts int) {
 
 // TestFullHistoriesKeepToTheCeiling: a sensor starts with as many full pairs as it may ever have, all of them candidates, at the
 // level that takes the most memory. It gives up what does not fit, by halves and in order, and then stays below the ceiling,
-// while it ranks, saves and answers.
+// while it ranks, saves and answers. What it then leaves another one takes over without ever having more than osquery's watchdog
+// allows.
 func TestFullHistoriesKeepToTheCeiling(t *testing.T) {
 	host, _ := network(t)
 	dir := room(t)
 	fullState(t, filepath.Join(dir, "state"), 10_000, 256)
 	s := startSensor(t, host, dir, "--level", "L3", "--checkpoint_interval", "5s")
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		row := one(c, s, "SELECT count(score) AS n FROM beacon_candidates WHERE path = '/usr/lib/vendor/agent-1'")
-		require.Greater(c, number(c, row, "n"), 20.)
-	}, time.Minute, 500*time.Millisecond)
+	awaitRanked(t, s)
 	below := 0
 	require.Eventually(t, func() bool {
 		if below++; memoryOf(t, s.pid(), "VmRSS") > ceiling {
@@ -87,4 +89,21 @@ func TestFullHistoriesKeepToTheCeiling(t *testing.T) {
 	require.Greater(t, number(t, row, "halved_series"), 0.)
 	require.Greater(t, number(t, row, "tracked_pairs"), 4000.)
 	require.LessOrEqual(t, number(t, row, "history_size"), number(t, row, "max_history_size"))
+	require.Less(t, memoryOf(t, s.pid(), "VmHWM"), watchdog*5/4, "SECURITY.md says by how much and how long")
+	require.Zero(t, s.stop(t))
+
+	s = startSensor(t, host, dir, "--level", "L3", "--checkpoint_interval", "5s")
+	awaitRanked(t, s)
+	awaitSaved(t, s, savedAt(t, s))
+	t.Logf("resident %d KiB, at most %d KiB after it has taken over", memoryOf(t, s.pid(), "VmRSS"), memoryOf(t, s.pid(), "VmHWM"))
+	require.Less(t, memoryOf(t, s.pid(), "VmHWM"), watchdog)
+}
+
+// awaitRanked waits until the programs of fullState are candidates.
+func awaitRanked(t *testing.T, s *sensor) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		row := one(c, s, "SELECT count(score) AS n FROM beacon_candidates WHERE path = '/usr/lib/vendor/agent-1'")
+		require.Greater(c, number(c, row, "n"), 20.)
+	}, time.Minute, 500*time.Millisecond)
 }

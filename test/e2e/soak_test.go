@@ -88,6 +88,7 @@ func TestSoak(t *testing.T) {
 	before, after := middle(readings[len(readings)/3:2*len(readings)/3]), middle(readings[2*len(readings)/3:])
 	t.Logf("second third %+v, last third %+v", before, after)
 	require.LessOrEqual(t, after.resident, ceiling)
+	require.Less(t, memoryOf(t, s.pid(), "VmHWM"), watchdog)
 	require.LessOrEqual(t, after.descriptors, before.descriptors+2)
 	require.LessOrEqual(t, after.goroutines, before.goroutines+2)
 	if *soaking >= 10*time.Minute {
