@@ -16,6 +16,7 @@ import (
 // TestKernelInterfacesThatFail lets the calls by which the sensor reads the kernel fail for a while, as they do when memory or
 // descriptors are short, while a beacon runs. The tables say so, and afterwards everything is as before.
 func TestKernelInterfacesThatFail(t *testing.T) {
+	t.Parallel()
 	const sources = "SELECT %s AS yes FROM beacon_sensor_sources WHERE protocol = 'tcp' AND source = "
 	for name, c := range map[string]struct {
 		level   string
