@@ -55,7 +55,8 @@ func TestOsqueryIsGoneForAnHour(t *testing.T) {
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		failures := &attempts{Handler: slog.DiscardHandler}
-		r := &registrar{socket: socket, timeout: 3 * time.Second, interval: 3 * time.Second, log: slog.New(failures)}
+		r := &registrar{socket: socket, timeout: 3 * time.Second, interval: 3 * time.Second, log: slog.New(failures),
+			encode: func() func() { return func() {} }}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- r.run(ctx) }()
