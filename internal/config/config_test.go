@@ -82,6 +82,7 @@ func TestHashTellsConfigurationsApart(t *testing.T) {
 	require.Len(t, a.Hash(), 64)
 	b.Retention++
 	require.NotEqual(t, a.Hash(), b.Hash())
+	require.Contains(t, b.JSON(), `"level":"L3"`, "as the query for tampering looks for it")
 }
 
 func FuzzLoad(f *testing.F) {

@@ -58,7 +58,7 @@ func beaconSensorStatus(d Deps) Table {
 		text("osquery_socket", "Socket of the osquery that has these tables from the sensor itself; empty if none has, or through a relay"),
 		bigint("reconnects", "Times the sensor has registered with osquery again"),
 		text("role", "Role of this host, from the configuration"),
-		text("config", "The effective configuration, file and flags together, as a JSON object: json_extract(config, '$.level')"),
+		text("config", "The effective configuration, file and flags together, as a JSON object"),
 		text("config_hash", "SHA-256 of config: equal hashes mean equal configurations"),
 		bigint("checkpoint_time", "When the histories were last written to disk, in seconds since the Unix epoch; NULL if they are in memory only"),
 		bigint("purges", "Times everything recorded was forgotten on demand"),

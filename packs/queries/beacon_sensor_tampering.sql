@@ -1,4 +1,4 @@
--- The sensor was blinded while it ran: a source was lost, its level fell to the floor, or it was flooded until it forgot
+-- The sensor was blinded while it ran: a source was lost, its level fell to the floor or was capped, or it was flooded until it forgot
 -- pairs, lost events or gave way in all it can. Counts and times are given as powers of ten, so that a row changes when the matter
 -- gets ten times worse.
 --
@@ -13,6 +13,7 @@
 -- denylist: false
 -- false positives:
 --   * a busy proxy or crawler that talks to more destinations than max_pairs
+--   * a host whose level somebody has capped for a reason
 --   * a seccomp profile or kernel that never granted more than level proc
 --   * a server with so many connections a second that telling them alone costs more than cpu_budget
 -- value: Flooding a sensor is the cheapest way to make it forget a beacon; doing so is itself the alert.
@@ -23,6 +24,10 @@ UNION ALL
 SELECT 'level', level || ': ' || level_reason
 FROM beacon_sensor_status
 WHERE level IN ('proc', 'none')
+UNION ALL
+SELECT 'capped', 'the configuration lets it look no deeper than ' || substr(rest, 1, instr(rest, '"') - 1)
+FROM (SELECT substr(config, instr(config, '"level":"') + 9) AS rest FROM beacon_sensor_status WHERE config LIKE '%"level":"%')
+WHERE rest NOT LIKE 'L3"%'
 UNION ALL
 SELECT 'evictions', 'at least 1' || substr('000000000000', 1, length(evictions) - 1) || ' pairs forgotten'
 FROM beacon_sensor_status

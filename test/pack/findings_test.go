@@ -138,6 +138,10 @@ func TestTamperingIsTold(t *testing.T) {
 	o.Extend(t, s.Deps())
 	require.Empty(t, run(t, o, "beacon_sensor_tampering"))
 
+	s.Config = `{"level":"L0"}`
+	require.Equal(t, []map[string]string{{"finding": "capped", "detail": "the configuration lets it look no deeper than L0"}},
+		run(t, o, "beacon_sensor_tampering"))
+	s.Config = `{"level":"L3"}`
 	s.Lose(errDetached{})
 	s.AwaitLevel(t, "proc")
 	findings := map[string]string{}

@@ -35,6 +35,7 @@ type Scene struct {
 	sensor           *sensor.Sensor
 	Running          map[int32]process.Info // what is known of processes, by PID
 	Role, ConfigHash string
+	Config           string        // the effective configuration as JSON
 	Exhausted        time.Duration // for how long everything gave way
 }
 
@@ -105,7 +106,7 @@ func (s *Scene) Deps() table.Deps {
 	return table.Deps{Store: s.store, Ranker: s.ranker, Sensor: s.sensor, Clock: boottime.Recorded(), Role: s.Role, Inventory: s.rules,
 		Process: func(id process.ID) (process.Info, bool) { i, ok := s.Running[id.PID]; return i, ok },
 		Host: func() table.Host {
-			return table.Host{PID: 1, Version: "1.0", ConfigHash: s.ConfigHash, Exhausted: s.Exhausted}
+			return table.Host{PID: 1, Version: "1.0", Config: s.Config, ConfigHash: s.ConfigHash, Exhausted: s.Exhausted}
 		}}
 }
 
