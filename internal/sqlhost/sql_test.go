@@ -209,7 +209,7 @@ func TestAround(t *testing.T) {
 		spent <- now() - began
 	}})
 	socket, _ := serve(t, h)
-	client, err := osquerygo.NewClient(socket, 5*time.Second)
+	client, err := osquerygo.NewClient(socket, time.Minute)
 	require.NoError(t, err)
 	defer client.Close()
 	const numbers = "WITH RECURSIVE c(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM c WHERE x < %d) SELECT %s FROM c"
@@ -217,7 +217,7 @@ func TestAround(t *testing.T) {
 		sql   string
 		rows  int
 		least time.Duration // a row takes more than a few nanoseconds, and to send it takes as long
-	}{{"SELECT 1", 1, 0}, {fmt.Sprintf(numbers, 300_000, "count(*)"), 1, 5 * time.Millisecond}, {fmt.Sprintf(numbers, 50_000, "x"), 50_000, 5 * time.Millisecond}} {
+	}{{"SELECT 1", 1, 0}, {fmt.Sprintf(numbers, 60_000, "count(*)"), 1, 1 * time.Millisecond}, {fmt.Sprintf(numbers, 10_000, "x"), 10_000, time.Millisecond}} {
 		rows, err := client.QueryRows(c.sql)
 		require.NoError(t, err)
 		require.Len(t, rows, c.rows)
