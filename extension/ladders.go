@@ -125,7 +125,7 @@ func (l *lookout) elsewhere(n namespace.Namespace, t told) []sensor.Ladder {
 		cfg := l.tcp(in)
 		cfg.TakenOver = true
 		if !every {
-			cfg.Told = t.by.tells
+			cfg.Told, cfg.OpensOnly = t.by.tells, true
 		}
 		tcp.Rungs = []sensor.Rung{{Name: "sock_diag", Level: "L0", Open: open(func() (follower, error) {
 			s, err := source.NewTCP(cfg)

@@ -89,7 +89,7 @@ func (r *traced) Run(ctx context.Context, emit source.Emit) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cfg := r.owner.sampler
-	cfg.TakenOver, cfg.Told = true, r.tells
+	cfg.TakenOver, cfg.Told, cfg.OpensOnly = true, r.tells, r.Level() == source.Connections
 	// without sock_diag the programs do alone: what was there before them stays unseen
 	sampler, refused := source.NewTCP(cfg)
 	ended := make(chan error, 1)

@@ -28,9 +28,10 @@ type TCPConfig struct {
 	// TakenOver limits the watch to connections that are there when it begins, and those it is told to Follow, for where another
 	// source tells of what is opened later: they are read one by one at the usual pace, and Run ends when the last of them has.
 	// Told, if not nil, says whether that source knows a connection: then Run goes on, and Discovery, which is a minute by default
-	// here, finds what it missed, connections that it does not know at a second look.
-	TakenOver bool
-	Told      func(cookie uint64) bool
+	// here, finds what it missed, connections that it does not know at a second look. OpensOnly: it does not tell what is sent on
+	// those it knows, so that those which are there when the watch begins are followed as well.
+	TakenOver, OpensOnly bool
+	Told                 func(cookie uint64) bool
 	// Meet, if not nil, is called on the source's goroutine with each socket first read while it connects: whoever wants
 	// to know its owner must look now, for nobody holds it any more when the attempt has failed.
 	Meet func(send.Socket)

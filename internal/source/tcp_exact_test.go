@@ -135,6 +135,38 @@ func TestTCPFollowsWhatItIsTold(t *testing.T) {
 	require.EqualValues(t, 510, bytesOf(r.of(to)))
 }
 
+// TestTCPFollowsWhatItWasToldTooEarly: a connection of the other source that was opened before the watch began is read as well, if that
+// source tells of openings alone.
+func TestTCPFollowsWhatItWasToldTooEarly(t *testing.T) {
+	enterNamespace(t)
+	to := server(t, "127.0.0.1:0", drain)
+	for _, opensOnly := range []bool{true, false} {
+		c := dial(t, to)
+		write(t, c, 1000)
+		r := watchTCP(t, TCPConfig{MinPeriod: 5 * time.Millisecond, TakenOver: true, OpensOnly: opensOnly, Told: func(uint64) bool { return true }})
+		require.Eventually(t, func() bool { return r.Stats().Samples > 0 }, patience, time.Millisecond)
+		want := []uint64{1000}
+		for i := range 4 {
+			if !opensOnly {
+				break
+			}
+			want = append(want, uint64(100+i))
+			r.await(t, send.Data, to, i+1)
+			write(t, c, 100+i)
+		}
+		if !opensOnly {
+			require.Empty(t, r.of(to))
+			continue
+		}
+		for i, data := range r.await(t, send.Data, to, len(want)) {
+			require.Equal(t, want[i], data.Bytes)
+		}
+		c.Close()
+		require.Eventually(t, func() bool { return r.Stats().Sockets == 0 }, patience, time.Millisecond)
+		require.Len(t, r.of(to), len(want), "its beginning and its end are the other's to tell")
+	}
+}
+
 // Notices of destroyed sockets cost whoever closes one: none are asked for when nothing is left whose end is ours to tell.
 func TestTCPListensWhileItHasOwnConnections(t *testing.T) {
 	enterNamespace(t)

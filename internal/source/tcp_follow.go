@@ -2,6 +2,7 @@ package source
 
 import (
 	"sync"
+	"time"
 
 	"github.com/beaconwatch/beaconwatch/internal/send"
 	"github.com/beaconwatch/beaconwatch/internal/sockdiag"
@@ -69,6 +70,23 @@ func (t *TCP) adoptFollowed() {
 		t.watched = append(t.watched, t.table.index[c.cookie])
 	}
 	t.schedule()
+}
+
+// overtake begins to follow a connection that another source told of before there was anybody here to follow it, as where a container
+// talks in its first second; nil for others. What it sent so far is told at once.
+func (t *TCP) overtake(s *sockdiag.Socket, at span) *connection {
+	if !t.cfg.OpensOnly || t.complete() || opener(s) == inbound {
+		return nil
+	}
+	c := t.table.add(s.Cookie)
+	if c == nil {
+		t.counters.Untracked++
+		return nil
+	}
+	sent, _ := t.clock.ago(at, s.Info.SinceSent)
+	c.begin(s, sent.Add(-time.Second)) // as long as it takes to find a namespace
+	c.direction, c.announced, c.followed, c.active = outbound, true, true, at.to.now
+	return c
 }
 
 // told reports whether another source tells of a connection.

@@ -58,7 +58,7 @@ func (t *TCP) observe(s *sockdiag.Socket, at span) {
 // adopt begins to track a socket; nil if there is no room. In the first pass what it sent so far is history.
 func (t *TCP) adopt(s *sockdiag.Socket, at span) *connection {
 	if t.cfg.TakenOver && t.told(s.Cookie) {
-		return nil
+		return t.overtake(s, at)
 	}
 	if t.complete() {
 		return t.doubt(s)

@@ -15,14 +15,16 @@ import (
 
 var coverageLevels = flag.Bool("coverage_levels", false, "run the coverage test at every level, one after the other; takes four minutes")
 
-// TestCoverageAtEveryLevel: what is missed at a level is exactly what the guide to blind spots says.
+// TestCoverageAtEveryLevel: what is missed at a level is what the guide to blind spots says, and nothing else. Rotating destinations are
+// found at L0 on a host so quiet that every owner is.
 func TestCoverageAtEveryLevel(t *testing.T) {
 	if !*coverageLevels {
 		t.Skip("runs only with -coverage_levels, as make coverage-levels does: beside other tests the sensor's budget is not its own")
 	}
 	for _, level := range []string{"L3", "L2", "L1", "L0"} {
 		t.Run(level, func(t *testing.T) {
-			out, err := exec.Command(beaconwatch(), append([]string{"coverage", "--own_sensor", "--level", level, "--json"}, placeIn(room(t))...)...).Output()
+			out, err := exec.Command(beaconwatch(), append(append([]string{"coverage", "--own_sensor", "--json"}, placeIn(room(t))...),
+				"--level", level, "--max_net_namespaces", "128")...).Output()
 			var e coverage.Evidence
 			require.NoError(t, json.Unmarshal(out, &e), "%v", err)
 			if e.Status["level"] != level {
@@ -34,7 +36,7 @@ func TestCoverageAtEveryLevel(t *testing.T) {
 					continue
 				}
 				t.Logf("%-22s found %-5v after %2d beats, %s", v.Shape, v.Found, v.AfterBeats, v.Severity)
-				assert.Equal(t, coverage.Promised(level, v.Shape), v.Found, "%s: %s", v.Shape, v.Reason)
+				assert.True(t, v.Found || !coverage.Promised(level, v.Shape), "%s: %s", v.Shape, v.Reason)
 			}
 		})
 	}
