@@ -18,13 +18,16 @@ import (
 	"github.com/beaconwatch/beaconwatch/test/need"
 )
 
-// A real time server and two real clients of it, in namespaces of their own: one with a port that the kernel chose, and one that
-// speaks from port 123 to port 123, where ports tell nothing. What the server sends are answers, and no beacon of its own.
-func TestEBPFTimeServerAndClients(t *testing.T) {
+// timeServer is the time server's.
+var timeServer = netip.MustParseAddrPort("10.77.0.1:123")
+
+// watchTime watches every send from a network namespace, and returns what runs a command in another one beside it.
+func watchTime(t *testing.T, cgroup string) (r *record, inside []string) {
+	t.Helper()
 	if _, err := exec.LookPath("chronyd"); err != nil {
 		need.Skip(t, "chrony is not installed: %v", err)
 	}
-	e, err := NewEBPF(EBPFConfig{Cgroup: mountCgroup2(t), Idle: time.Second})
+	e, err := NewEBPF(EBPFConfig{Cgroup: cgroup, Idle: time.Second})
 	if err != nil {
 		need.Skip(t, "%v", err)
 	}
@@ -34,36 +37,61 @@ func TestEBPFTimeServerAndClients(t *testing.T) {
 	}
 	enterNamespace(t, []string{"ip", "link", "add", "c0", "type", "veth", "peer", "name", "c1"},
 		[]string{"ip", "addr", "add", "10.77.0.1/24", "dev", "c0"}, []string{"ip", "link", "set", "c0", "up"})
-	inside := neighbour(t, "c1", "10.77.0.2/24")
-	r := run(t, e, nil)
-	there := netip.MustParseAddrPort("10.77.0.1:123")
+	inside = neighbour(t, "c1", "10.77.0.2/24")
+	return run(t, e, nil), inside
+}
+
+// A real time server and two real clients of it, in namespaces of their own: one with a port that the kernel chose, and one that
+// speaks from port 123 to port 123, where ports tell nothing. What the server sends are answers, and no beacon of its own.
+func TestEBPFTimeServerAndClients(t *testing.T) {
+	r, inside := watchTime(t, mountCgroup2(t))
 	server := chronyd(t, nil, "local stratum 5", "allow")
-	polls := fmt.Sprintf("server %s minpoll -2 maxpoll -2 iburst", there.Addr())
+	polls := fmt.Sprintf("server %s minpoll -2 maxpoll -2 iburst", timeServer.Addr())
 	client := chronyd(t, inside, polls)
-	asked := func(pid int32) (of []send.Send) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, s := range only(send.Data, r.sends) {
-			if s.Sender == pid {
-				of = append(of, s)
-			}
-		}
-		return of
-	}
-	require.Eventually(t, func() bool { return len(asked(client)) >= 5 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(by(r, client)) >= 5 }, patience, 10*time.Millisecond)
 
 	hears(t, r)
 	symmetric := chronyd(t, inside, polls, "acquisitionport 123")
-	require.Eventually(t, func() bool { return len(asked(symmetric)) >= 5 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(by(r, symmetric)) >= 5 }, patience, 10*time.Millisecond)
 	for _, pid := range []int32{client, symmetric} {
-		for _, s := range asked(pid) {
-			require.Equal(t, there, s.Socket.Remote)
+		for _, s := range by(r, pid) {
+			require.Equal(t, timeServer, s.Socket.Remote)
 			require.EqualValues(t, 48, s.Bytes, "an NTP packet, RFC 5905")
 			require.Equal(t, send.Exact, s.Quality)
 		}
 	}
-	require.Empty(t, asked(server), "the server answers")
+	require.Empty(t, by(r, server), "the server answers")
 	require.Positive(t, r.Stats().Passive)
+}
+
+// Without a cgroup2 hierarchy nobody tells who spoke first: bind state and the class of the ports decide, and the quality says so.
+func TestEBPFTimeServerAndClientsByPorts(t *testing.T) {
+	r, inside := watchTime(t, "")
+	server := chronyd(t, nil, "local stratum 5", "allow")
+	polls := fmt.Sprintf("server %s minpoll -2 maxpoll -2 iburst", timeServer.Addr())
+	client := chronyd(t, inside, polls)
+	require.Eventually(t, func() bool { return len(by(r, client)) >= 5 && r.Stats().Passive > 0 }, patience, 10*time.Millisecond)
+	require.Empty(t, by(r, server), "from a port below 1024 that it is bound to, to ports that the kernel chose: answers")
+	symmetric := chronyd(t, inside, polls, "acquisitionport 123")
+	require.Eventually(t, func() bool { return len(by(r, symmetric)) >= 5 }, patience, 10*time.Millisecond)
+	for pid, quality := range map[int32]send.Quality{client: send.Exact, symmetric: send.Inferred} {
+		for _, s := range by(r, pid) {
+			require.Equal(t, timeServer, s.Socket.Remote)
+			require.Equal(t, quality, s.Quality)
+		}
+	}
+}
+
+// by are the datagrams of a process that are no answers.
+func by(r *record, pid int32) (sent []send.Send) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range only(send.Data, r.sends) {
+		if s.Sender == pid {
+			sent = append(sent, s)
+		}
+	}
+	return sent
 }
 
 // hears sends from ports of our choice until the answer to who spoke first is certain.
