@@ -7,7 +7,7 @@ import (
 
 const (
 	// overhead is the share of its budget that a source spends between passes: on being woken, and in the runtime.
-	overhead = 0.25
+	overhead = 0.3
 	// longestUnread bounds how long a connection that is silent goes unread, if the budget allows: check-ins a second apart
 	// are told apart.
 	longestUnread = time.Second
