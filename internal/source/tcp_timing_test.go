@@ -85,7 +85,8 @@ func TestTCPTimesSendsToAJiffyWhateverThePeriod(t *testing.T) {
 			"p95 %v, most %v, jiffy %v", name, len(errs), 100*float64(bytes)/float64(want), alone, covered, p50, p95, errs[len(errs)-1], r.Stats().Resolution)
 		require.GreaterOrEqual(t, float64(bytes), 0.99*float64(want))
 		require.LessOrEqual(t, bytes, want, "and never more than was sent")
-		require.GreaterOrEqual(t, float64(covered), 0.99*float64(alone), "a source knows how well it knows")
+		// alone on the machine it is all; beside other tests ticks themselves come late
+		require.GreaterOrEqual(t, float64(covered), 0.95*float64(alone), "a source knows how well it knows")
 		// the 95th percentile is held to this end to end, where the test runs alone: here others delay the senders
 		// between their record and the kernel
 		require.LessOrEqual(t, p50, r.Stats().Resolution+2*time.Millisecond)
