@@ -102,13 +102,12 @@ func newInstrument(cfg config.Config, log *slog.Logger, background ...func(conte
 	if err = in.govern(cfg); err != nil {
 		return nil, err
 	}
-	own := ownNetNS()
 	in.sensor, err = sensor.New(sensor.Config{
 		Ladders: out.own(),
 		Owner:   resolver.OwnerOf,
 		Forget:  resolver.Forget,
 		Record: func(p process.Program, id process.ID, sd *send.Send) {
-			key := keyOf(p, sd, own)
+			key := keyOf(p, sd)
 			store.Record(&key, id, sd)
 		},
 		Exclude:    self,
